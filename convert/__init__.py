@@ -1,0 +1,1 @@
+"""Model files: fetched, checked, converted and registered before the service needs them."""

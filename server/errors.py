@@ -1,0 +1,129 @@
+"""Every error the service raises on purpose, each saying what happened and what to do about it.
+
+An error class holds the parts of its message as attributes; `api/problems.py` alone maps classes to HTTP
+statuses, and the command line prints the message and exits with 1.
+"""
+
+from pathlib import Path
+
+
+class FutFutError(Exception):
+    """Base of all errors that are meant to be read by a person."""
+
+
+class DocumentError(FutFutError):
+    """One document can't be read; it is reported and skipped, the rest of the corpus is indexed."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        self.source = source
+        self.reason = reason
+        super().__init__(f"{source}: {reason}")
+
+
+class CorpusEmptyError(FutFutError):
+    """A corpus folder holds nothing that can be indexed."""
+
+    def __init__(self, corpus: Path) -> None:
+        self.corpus = corpus
+        super().__init__(
+            f"{corpus} holds no document that can be indexed. Put .txt, .md, .csv, .json or .jsonl files there, "
+            f"or name another folder with --corpus."
+        )
+
+
+class EncoderMissingError(FutFutError):
+    """The ONNX encoder isn't where the settings say it is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"No encoder at {path}. Build it with: futfut-convert embedder")
+
+
+class IndexMissingError(FutFutError):
+    """Nothing has been indexed yet."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(f"No index at {where}. Build it with: futfut index --corpus corpus")
+
+
+class IndexMismatchError(FutFutError):
+    """The live index was built by another encoder or other terms than the ones in use."""
+
+    def __init__(self, part: str, built_with: str, in_use: str) -> None:
+        self.part = part
+        self.built_with = built_with
+        self.in_use = in_use
+        super().__init__(
+            f"The index was built with {part} {built_with}, but {in_use} is in use; their numbers can't be compared. "
+            f"Rebuild it with: futfut index --corpus corpus"
+        )
+
+
+class IndexBusyError(FutFutError):
+    """Another process is building an index in the same home."""
+
+    def __init__(self, lock: Path) -> None:
+        self.lock = lock
+        super().__init__(f"Another `futfut index` is at work (it holds {lock}). Wait for it to finish, then try again.")
+
+
+class IndexUnreachableError(FutFutError):
+    """The Qdrant server doesn't answer, or answers with an error."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url = url
+        self.reason = reason
+        super().__init__(f"The Qdrant server at {url} can't be used: {reason}. Check FUTFUT_QDRANT_URL and the server.")
+
+
+class ModelMissingError(FutFutError):
+    """The language model's file isn't there."""
+
+    def __init__(self, model: str, path: Path) -> None:
+        self.model = model
+        self.path = path
+        super().__init__(f"The model {model} isn't at {path}. Fetch it with: futfut-convert fetch {model}")
+
+
+class ModelLoadError(FutFutError):
+    """llama.cpp refuses the model's file."""
+
+    def __init__(self, model: str, reason: str) -> None:
+        self.model = model
+        self.reason = reason
+        super().__init__(f"The model {model} can't be loaded: {reason}. Check the file with: futfut doctor")
+
+
+class GenerationError(FutFutError):
+    """The engine failed while it was generating."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The answer broke off: {reason}. Please ask again.")
+
+
+class QuestionTooLongError(FutFutError):
+    """System prompt and question alone don't fit into the model's context; neither is ever cut."""
+
+    def __init__(self, tokens: int, budget: int) -> None:
+        self.tokens = tokens
+        self.budget = budget
+        super().__init__(f"The question takes {tokens} tokens where {budget} are left. Ask it in fewer words.")
+
+
+class BusyError(FutFutError):
+    """More questions are under way than the service admits."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"Too many questions are under way. Try again in {retry_after_seconds} seconds.")
+
+
+class UnknownFilterError(FutFutError):
+    """A search filter names a field that passages don't have."""
+
+    def __init__(self, field: str, known: tuple[str, ...]) -> None:
+        self.field = field
+        self.known = known
+        super().__init__(f"There is no filter '{field}'. Known filters: {', '.join(known)}.")
