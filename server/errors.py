@@ -6,9 +6,7 @@ statuses, and the command line prints the message and exits with 1.
 
 from pathlib import Path
 
-
-class FutFutError(Exception):
-    """Base of all errors that are meant to be read by a person."""
+from modelfiles.errors import FutFutError
 
 
 class DocumentError(FutFutError):
