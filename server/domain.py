@@ -201,6 +201,9 @@ class Finished:
 GenerationEvent = TextDelta | Finished
 
 
+Mode = Literal["model", "extractive"]
+
+
 # --- what a client is told -----------------------------------------------------------------------------------
 
 
@@ -224,7 +227,7 @@ class Done:
 
     reason: FinishReason
     usage: Usage
-    mode: Literal["model", "extractive"]
+    mode: Mode
     timings: Mapping[str, float]
     left_out: tuple[Hit, ...]
 

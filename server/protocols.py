@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from server.domain import GenerationEvent, Hit, HybridQuery, Manifest, Message, Point, Prompt
+from server.domain import GenerationEvent, Hit, HybridQuery, Manifest, Message, Mode, Point, Prompt
 
 
 class Embedder(Protocol):
@@ -64,6 +64,7 @@ class Generator(Protocol):
     """A prompt to a stream of text. `context_tokens` is what prompt and answer share."""
 
     name: str
+    mode: Mode
     context_tokens: int
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
