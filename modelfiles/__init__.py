@@ -1,1 +1,1 @@
-"""What `convert` writes and `server` reads: the model catalogue, the Modelfile grammar and the persona's prompt."""
+"""What `convert` writes and `server` reads: the model catalogue, the Modelfile grammar, the system prompt."""

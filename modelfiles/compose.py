@@ -1,0 +1,45 @@
+"""The project's own Modelfiles, one a model and level, from the catalogue and the system prompt."""
+
+from pathlib import Path
+
+from modelfiles.catalog import Catalog
+from modelfiles.grammar import Modelfile, render
+
+FOLDER = Path(__file__).parent
+# Where `futfut-convert fetch` puts model files by default, as Ollama resolves it: relative to the Modelfile.
+MODELS_FROM_HERE = "../.futfut/models"
+
+
+def system_prompt() -> str:
+    """풋풋이's system prompt, without a line end at its end: the only copy is system.txt."""
+    return (FOLDER / "system.txt").read_text(encoding="utf-8").strip()
+
+
+def modelfile_for(catalog: Catalog, model: str, level: str) -> Modelfile:
+    """What the Modelfile of a model at a level says.
+
+    Raises:
+        CatalogError: the catalogue has no such model or level.
+    """
+    spec = catalog.model(model)
+    template = catalog.templates[spec.template]
+    parameters = {"num_ctx": spec.context_tokens, **spec.parameters}
+    return Modelfile(
+        base=f"{MODELS_FROM_HERE}/{catalog.level(model, level).file}",
+        template=template.text,
+        system=system_prompt(),
+        parameters=(
+            *((name, str(value)) for name, value in parameters.items()),
+            *(("stop", stop) for stop in template.stop),
+        ),
+        licenses=(f"{spec.title}: {spec.license}",),
+    )
+
+
+def rendered(catalog: Catalog) -> dict[str, str]:
+    """Every Modelfile of the catalogue: file name (`mini-q4_k_m.Modelfile`) to its text."""
+    return {
+        f"{name}-{level}.Modelfile": render(modelfile_for(catalog, name, level))
+        for name, model in catalog.models.items()
+        for level in model.levels
+    }
