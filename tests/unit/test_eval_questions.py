@@ -25,6 +25,10 @@ PASSAGE_CHARS = 300  # the keys of one answer lie this close together, so that o
 CHANCE_CHARS = 500  # the longest passage in which keys could meet by accident
 CHANCE_PLACES = 2  # one rule is often stated in two neighbouring sentences; more than that is no pointer
 
+# A kind's or a style's score is read by itself, so each needs enough questions to mean something.
+SEED_KINDS = {"rules": 70, "venues": 45, "columns": 35, "faq": 30, "history": 20, "team": 12, "none": 30}
+SEED_STYLES = {"plain": 40, "casual": 40, "typo": 30, "nospace": 30, "keyword": 30, "english": 10, "long": 10}
+
 Key = Annotated[str, msgspec.Meta(min_length=2, max_length=12)]
 
 
@@ -120,6 +124,15 @@ def problem(answer: Answer, corpus: Path) -> str | None:
 def test_there_is_a_question_set() -> None:
     """The sets are where the tests look for them, or every check below would pass on nothing."""
     assert "seed.jsonl" in [path.name for path in SETS]
+
+
+def test_the_seed_set_asks_enough_of_each_sort() -> None:
+    """Every kind and style has the questions that its own score rests on."""
+    asked = questions(ROOT / "tests" / "eval" / "seed.jsonl")
+    kinds = Counter[str](question.kind for question in asked)
+    styles = Counter[str](question.style for question in asked)
+    assert {name: kinds[name] for name, least in SEED_KINDS.items() if kinds[name] < least} == {}
+    assert {name: styles[name] for name, least in SEED_STYLES.items() if styles[name] < least} == {}
 
 
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.stem)
