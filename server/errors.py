@@ -66,6 +66,18 @@ class IndexBusyError(FutFutError):
         super().__init__(f"Another `futfut index` is at work (it holds {lock}). Wait for it to finish, then try again.")
 
 
+class IndexDamagedError(FutFutError):
+    """A generation of the index can't be opened, or doesn't hold what its manifest says."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where = where
+        self.reason = reason
+        super().__init__(
+            f"The index at {where} can't be used: {reason}. "
+            f"Delete it, then rebuild it with: futfut index --corpus corpus"
+        )
+
+
 class IndexUnreachableError(FutFutError):
     """The Qdrant server doesn't answer, or answers with an error."""
 
@@ -125,3 +137,28 @@ class UnknownFilterError(FutFutError):
         self.field = field
         self.known = known
         super().__init__(f"There is no filter '{field}'. Known filters: {', '.join(known)}.")
+
+
+class MessageTooLongError(FutFutError):
+    """A message has more characters than the service takes."""
+
+    def __init__(self, length: int, limit: int) -> None:
+        self.length = length
+        self.limit = limit
+        super().__init__(f"A message may have {limit} characters, this one has {length}. Ask it in fewer words.")
+
+
+class ConversationTooLongError(FutFutError):
+    """A conversation has more messages than the service takes."""
+
+    def __init__(self, count: int, limit: int) -> None:
+        self.count = count
+        self.limit = limit
+        super().__init__(f"A conversation may have {limit} messages, this one has {count}. Send the latest ones only.")
+
+
+class NoQuestionError(FutFutError):
+    """The conversation doesn't end with the player's message, so there is nothing to answer."""
+
+    def __init__(self) -> None:
+        super().__init__("The last message must be the player's (role user).")

@@ -1,0 +1,159 @@
+"""What goes over the wire. Unknown fields are refused, so that a misspelt one is never silently ignored."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from server.domain import Done, Hit
+
+Text = Annotated[str, Meta(min_length=1, pattern=r"\S")]
+Filters = dict[str, str | list[str]]
+
+
+class QueryRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """One question."""
+
+    query: Text
+
+
+class ChatMessage(Struct, frozen=True, forbid_unknown_fields=True):
+    """One turn of the conversation. The system prompt is the server's own, hence no such role."""
+
+    role: Literal["user", "assistant"]
+    content: Text
+
+
+class ChatRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A conversation whose last message is the player's question."""
+
+    messages: Annotated[list[ChatMessage], Meta(min_length=1)]
+    stream: bool = False
+    rag: bool = True
+    filters: Filters | None = None
+
+
+class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A search for passages, without an answer."""
+
+    query: Text
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    filters: Filters | None = None
+
+
+class PassageOut(Struct, frozen=True):
+    """A passage that was found. Ranks count from 1 and are null where that leg didn't find it."""
+
+    id: str
+    text: str
+    source: str
+    title: str
+    locator: str
+    score: float
+    lexical_rank: int | None
+    dense_rank: int | None
+
+    @classmethod
+    def of(cls, hit: Hit) -> "PassageOut":
+        """The wire's shape of a hit."""
+        passage = hit.passage
+        return cls(
+            id=passage.id,
+            text=passage.text,
+            source=passage.source,
+            title=passage.title,
+            locator=passage.locator,
+            score=hit.score,
+            lexical_rank=hit.lexical_rank,
+            dense_rank=hit.dense_rank,
+        )
+
+
+class SearchResponse(Struct, frozen=True):
+    """Passages, best first."""
+
+    passages: list[PassageOut]
+
+
+class QueryResponse(Struct, frozen=True):
+    """An answer and what it is made from."""
+
+    response: str
+    sources: list[PassageOut]
+
+
+class UsageOut(Struct, frozen=True):
+    """Tokens read and written."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class DoneOut(Struct, frozen=True):
+    """How an answer ended; `left_out` are passages that were found but had no room in the prompt."""
+
+    finish_reason: str
+    mode: str
+    usage: UsageOut
+    timings: dict[str, float]
+    left_out: list[PassageOut]
+
+    @classmethod
+    def of(cls, done: Done) -> "DoneOut":
+        """The wire's shape of the last event."""
+        usage = done.usage
+        return cls(
+            finish_reason=done.reason,
+            mode=done.mode,
+            usage=UsageOut(
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                total_tokens=usage.prompt_tokens + usage.completion_tokens,
+            ),
+            timings=dict(done.timings),
+            left_out=[PassageOut.of(hit) for hit in done.left_out],
+        )
+
+
+class ChatResponse(Struct, frozen=True):
+    """The whole answer at once, for clients that don't stream."""
+
+    message: ChatMessage
+    sources: list[PassageOut]
+    done: DoneOut
+
+
+class SourcesOut(Struct, frozen=True):
+    """The `sources` event."""
+
+    sources: list[PassageOut]
+
+
+class TokenOut(Struct, frozen=True):
+    """The `token` event."""
+
+    text: str
+
+
+class Liveness(Struct, frozen=True):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Struct, frozen=True):
+    """What answers questions right now."""
+
+    status: Literal["ready"]
+    generation: str
+    passages: int
+    encoder: str
+    model: str
+    mode: str
+
+
+def as_filters(filters: Filters | None) -> dict[str, tuple[str, ...]]:
+    """Filters as the retriever takes them: a single value is a list of one."""
+    return {
+        field: (values,) if isinstance(values, str) else tuple(values) for field, values in (filters or {}).items()
+    }

@@ -1,0 +1,110 @@
+"""From a conversation to an answer: retrieve → prompt → generate → persona → events, and nothing else."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
+from time import perf_counter
+
+from anyio import CapacityLimiter, to_thread
+from kiwipiepy import Kiwi
+
+from server.admission import Admission
+from server.domain import ChatEvent, Done, Finished, Hit, Message, Prompt, Sources, TextDelta, Token
+from server.persona import PersonaStream
+from server.prompt import build_prompt
+from server.protocols import Generator, Retriever
+
+
+class Chat:
+    """Answers conversations. One instance serves all requests."""
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        generator: Generator,
+        kiwi: Kiwi,
+        *,
+        system: str,
+        passages: int,
+        max_answer_tokens: int,
+        admission: Admission,
+        limiter: CapacityLimiter,
+    ) -> None:
+        self._retriever = retriever
+        self._generator = generator
+        self._kiwi = kiwi
+        self._system = system
+        self._passages = passages
+        self._max_answer_tokens = max_answer_tokens
+        self._admission = admission
+        self._limiter = limiter
+
+    async def answer(
+        self,
+        messages: Sequence[Message],
+        *,
+        rag: bool = True,
+        filters: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> AsyncGenerator[ChatEvent]:
+        """Answer the last message: `Sources`, then `Token`s, then one `Done`.
+
+        Args:
+            messages: the conversation, the player's question last.
+            rag: look for passages first; without it the model has only the conversation.
+            filters: passage fields that the passages must match.
+
+        Raises:
+            BusyError: too many questions are under way.
+            QuestionTooLongError: the question doesn't fit into the model's context.
+            IndexMissingError, IndexMismatchError, IndexUnreachableError, UnknownFilterError: from the search.
+            GenerationError: the engine failed.
+        """
+        started = perf_counter()
+        timings: dict[str, float] = {}
+
+        def mark(stage: str) -> None:
+            timings[stage] = round((perf_counter() - started) * 1000, 1)
+
+        *history, question = messages
+        with self._admission.place():
+            hits = await self._search(question.content, filters) if rag else []
+            mark("retrieved_ms")
+            prompt = await self._prompt(question.content, hits, history)
+            yield Sources(prompt.used)
+
+            persona = PersonaStream(self._kiwi)
+            stream = self._generator.stream(prompt, question.content, max_tokens=self._max_answer_tokens)
+            async with aclosing(stream):
+                async for event in stream:
+                    match event:
+                        case TextDelta(text):
+                            shown = persona.feed(text)
+                        case Finished() as finished:
+                            shown = persona.finish()
+                    if shown:
+                        if "first_token_ms" not in timings:
+                            mark("first_token_ms")
+                        yield Token(shown)
+            mark("total_ms")
+            yield Done(
+                reason=finished.reason,
+                usage=finished.usage,
+                mode=self._generator.mode,
+                timings=timings,
+                left_out=prompt.left_out,
+            )
+
+    async def _search(self, question: str, filters: Mapping[str, tuple[str, ...]] | None) -> list[Hit]:
+        return await self._retriever.search(question, limit=self._passages, filters=filters)
+
+    async def _prompt(self, question: str, hits: Sequence[Hit], history: Sequence[Message]) -> Prompt:
+        build = partial(
+            build_prompt,
+            self._system,
+            question,
+            hits,
+            history,
+            count_tokens=self._generator.count_tokens,
+            budget=self._generator.context_tokens - self._max_answer_tokens,
+        )
+        return await to_thread.run_sync(build, limiter=self._limiter)
