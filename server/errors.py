@@ -37,6 +37,15 @@ class EncoderMissingError(FutFutError):
         super().__init__(f"No encoder at {path}. Build it with: futfut-convert embedder")
 
 
+class EncoderDamagedError(FutFutError):
+    """The encoder's folder is there, but its files aren't the ones that were built."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"The encoder at {path} is damaged: {reason}. Build it again with: futfut-convert embedder")
+
+
 class IndexMissingError(FutFutError):
     """Nothing has been indexed yet."""
 
