@@ -26,13 +26,14 @@ class Block:
     """A stretch of a document that one locator names: a table row, a section under a heading, a whole text.
 
     `title` is what a reader would call the block (a question, the deepest heading), `locator` where it stands
-    (`row:12`, `heading:경기 시간 > 작전 타임`, `offset:0`).
+    (`row:12`, `heading:경기 시간 > 작전 타임`, `offset:0`), `headings` what it stands under, outermost first.
     """
 
     text: str
     title: str
     locator: str
     kind: BlockKind = BlockKind.PROSE
+    headings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ class Document:
 class Passage:
     """What is indexed, retrieved and cited: a few sentences or one table row.
 
-    `text` is the passage's own text, `context` what it is indexed under besides (document title, headings), and
-    `id` a UUID that depends on source, locator and text alone, so that an unchanged passage keeps it.
+    `text` is the passage's own text, `context` what it is indexed under besides (document title, headings). `id`
+    is a UUID that depends on source, context and text alone (and, of exact duplicates, on which one it is), so
+    that a passage keeps it while rows and sections come and go around it.
     """
 
     id: str
