@@ -171,3 +171,14 @@ class NoQuestionError(FutFutError):
 
     def __init__(self) -> None:
         super().__init__("The last message must be the player's (role user).")
+
+
+class QuestionError(FutFutError):
+    """A question set for the evaluation can't be read. `line` counts from 1; None means the file as a whole."""
+
+    def __init__(self, path: Path, reason: str, *, line: int | None = None) -> None:
+        self.path = path
+        self.reason = reason
+        self.line = line
+        where = str(path) if line is None else f"{path}, line {line}"
+        super().__init__(f"{where}: {reason}. A question set has one JSON object a line, as in tests/eval/corpus.jsonl.")
