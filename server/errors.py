@@ -181,4 +181,6 @@ class QuestionError(FutFutError):
         self.reason = reason
         self.line = line
         where = str(path) if line is None else f"{path}, line {line}"
-        super().__init__(f"{where}: {reason}. A question set has one JSON object a line, as in tests/eval/corpus.jsonl.")
+        super().__init__(
+            f"{where}: {reason}. A question set has one JSON object a line, as in tests/eval/corpus.jsonl."
+        )
