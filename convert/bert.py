@@ -1,6 +1,6 @@
 """The encoder as numbers: a BERT's hyperparameters and its tensors, under the names Hugging Face gives them.
 
-Both sources (a packed file, a checkpoint folder) are read into `BertEncoder`; what comes after knows only this.
+Both sources (a packed file, a checkpoint folder) are read into a `BertEncoder`; the rest knows only that.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class BertConfig:
-    """The hyperparameters of Devlin et al. (2018) that shape the graph, named as in Hugging Face's config.json."""
+    """The hyperparameters of Devlin et al. (2018), named as in Hugging Face's config.json."""
 
     vocab_size: int
     hidden_size: int
@@ -75,7 +75,7 @@ class BertConfig:
 
 @dataclass(frozen=True, slots=True)
 class BertEncoder:
-    """A checked encoder. `tensor(name)` reads one float32 tensor, so that only one need be in memory at a time."""
+    """A checked encoder. `tensor(name)` reads one tensor anew, so that they needn't all be in memory."""
 
     config: BertConfig
     tensor: Callable[[str], FloatArray]

@@ -4,8 +4,6 @@ Inputs `input_ids` and `attention_mask`, both int64 `(batch, tokens)`; output `l
 `(batch, tokens, hidden)`. Positions count from 0, the token type is always 0, GELU is the exact one (by Erf).
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import onnx
 from onnx import helper
@@ -14,22 +12,15 @@ from convert.bert import BertConfig, BertEncoder
 from convert.onnx_precision import Graph, WeightFormat
 
 OPSET = 17
-# The newest IR that came with opset 17, so that any runtime which knows the opset reads the file.
+# The IR that came with opset 17, so that whichever runtime knows the opset reads the file.
 IR_VERSION = 8
 
 
-def build_bert_graph(
-    encoder: BertEncoder, weights: WeightFormat, *, on_layer: Callable[[int], None] = lambda _layer: None
-) -> onnx.ModelProto:
-    """Build the graph, weights inside. `on_layer` is called with the number of layers that are done."""
-    graph = Graph()
-    hidden = _embeddings(graph, encoder, weights)
-    bias = _attention_bias(graph)
-    for layer in range(encoder.config.num_hidden_layers):
-        hidden = _layer(graph, encoder, weights, f"encoder.layer.{layer}", hidden, bias)
-        on_layer(layer + 1)
-    graph.nodes.append(helper.make_node("Identity", [hidden], ["last_hidden_state"]))
-    return _model(graph, encoder.config)
+def build_bert_graph(encoder: BertEncoder, weights: WeightFormat) -> onnx.ModelProto:
+    """Build the graph, weights inside, in the precision that `weights` gives them."""
+    builder = _BertGraph(encoder, weights)
+    builder.build()
+    return _model(builder.graph, encoder.config)
 
 
 def _model(graph: Graph, config: BertConfig) -> onnx.ModelProto:
@@ -47,92 +38,96 @@ def _model(graph: Graph, config: BertConfig) -> onnx.ModelProto:
     )
 
 
-def _embeddings(graph: Graph, encoder: BertEncoder, weights: WeightFormat) -> str:
-    words = weights.look_up(graph, "words", encoder.tensor("embeddings.word_embeddings.weight"), "input_ids")
-    # Token type 0 everywhere: its vector is one more constant of each position.
-    positions = encoder.tensor("embeddings.position_embeddings.weight")
-    positions = positions + encoder.tensor("embeddings.token_type_embeddings.weight")[0]
-    length = graph.add("Shape", "input_ids", start=1, end=2)
-    zero, one = (
-        graph.constant("zero", np.array([0], np.int64)),
-        graph.constant("one", np.array([1], np.int64)),
-    )
-    there = graph.add("Slice", graph.constant("positions", positions), zero, length, zero, one)
-    return _layer_norm(graph, encoder, "embeddings.LayerNorm", graph.add("Add", words, there))
+class _BertGraph:
+    """Appends the encoder's nodes to `graph`, one method a part; each takes and returns names of values."""
 
+    def __init__(self, encoder: BertEncoder, weights: WeightFormat) -> None:
+        self.graph = Graph()
+        self._config = encoder.config
+        self._tensor = encoder.tensor
+        self._weights = weights
 
-def _attention_bias(graph: Graph) -> str:
-    """`(batch, 1, 1, tokens)`: 0 where there is a token, the lowest float where there is padding."""
-    axes = graph.constant("mask.axes", np.array([1, 2], np.int64))
-    mask = graph.add("Cast", graph.add("Unsqueeze", "attention_mask", axes), to=onnx.TensorProto.FLOAT)
-    absent = graph.add("Sub", graph.constant("mask.one", np.array(1, np.float32)), mask)
-    return graph.add("Mul", absent, graph.constant("mask.lowest", np.array(np.finfo(np.float32).min)))
+    def build(self) -> None:
+        hidden = self._embeddings()
+        bias = self._attention_bias()
+        for layer in range(self._config.num_hidden_layers):
+            hidden = self._layer(f"encoder.layer.{layer}", hidden, bias)
+        self.graph.nodes.append(helper.make_node("Identity", [hidden], ["last_hidden_state"]))
 
+    def _embeddings(self) -> str:
+        add, constant = self.graph.add, self.graph.constant
+        table = self._tensor("embeddings.word_embeddings.weight")
+        words = self._weights.look_up(self.graph, "words", table, "input_ids")
+        # Token type 0 everywhere: its vector is one more constant of each position.
+        positions = self._tensor("embeddings.position_embeddings.weight")
+        positions = positions + self._tensor("embeddings.token_type_embeddings.weight")[0]
+        zero = constant("zero", np.array([0], np.int64))
+        length = add("Shape", "input_ids", start=1, end=2)
+        there = add("Slice", constant("positions", positions), zero, length, zero)
+        return self._layer_norm("embeddings.LayerNorm", add("Add", words, there))
 
-def _layer(
-    graph: Graph, encoder: BertEncoder, weights: WeightFormat, prefix: str, value: str, bias: str
-) -> str:
-    attended = _attention(graph, encoder, weights, prefix, value, bias)
-    value = _layer_norm(
-        graph, encoder, f"{prefix}.attention.output.LayerNorm", graph.add("Add", attended, value)
-    )
-    inner = _linear(graph, encoder, weights, f"{prefix}.intermediate.dense", value)
-    outer = _linear(graph, encoder, weights, f"{prefix}.output.dense", _gelu(graph, prefix, inner))
-    return _layer_norm(graph, encoder, f"{prefix}.output.LayerNorm", graph.add("Add", outer, value))
+    def _attention_bias(self) -> str:
+        """`(batch, 1, 1, tokens)`: 0 where there is a token, the lowest float where there is padding."""
+        add, constant = self.graph.add, self.graph.constant
+        axes = constant("mask.axes", np.array([1, 2], np.int64))
+        mask = add("Cast", add("Unsqueeze", "attention_mask", axes), to=onnx.TensorProto.FLOAT)
+        absent = add("Sub", constant("mask.one", np.array(1, np.float32)), mask)
+        return add("Mul", absent, constant("mask.lowest", np.array(np.finfo(np.float32).min)))
 
+    def _layer(self, prefix: str, value: str, bias: str) -> str:
+        attended = self._attention(prefix, value, bias)
+        value = self._layer_norm(
+            f"{prefix}.attention.output.LayerNorm", self.graph.add("Add", attended, value)
+        )
+        inner = self._gelu(prefix, self._linear(f"{prefix}.intermediate.dense", value))
+        outer = self._linear(f"{prefix}.output.dense", inner)
+        return self._layer_norm(f"{prefix}.output.LayerNorm", self.graph.add("Add", outer, value))
 
-def _attention(
-    graph: Graph, encoder: BertEncoder, weights: WeightFormat, prefix: str, value: str, bias: str
-) -> str:
-    """Multi-head scaled dot-product attention (Vaswani et al. 2017), the three projections as one product."""
-    config = encoder.config
-    width = config.hidden_size // config.num_attention_heads
-    parts = [f"{prefix}.attention.self.{part}" for part in ("query", "key", "value")]
-    matrix = np.concatenate([encoder.tensor(f"{part}.weight") for part in parts]).T
-    offsets = np.concatenate([encoder.tensor(f"{part}.bias") for part in parts])
-    # Scaling the queries' weights once spares scaling every product of queries with keys.
-    scale = np.float32(1 / np.sqrt(width))
-    matrix = np.concatenate(
-        [matrix[:, : config.hidden_size] * scale, matrix[:, config.hidden_size :]], axis=1
-    )
-    offsets = np.concatenate([offsets[: config.hidden_size] * scale, offsets[config.hidden_size :]])
+    def _attention(self, prefix: str, value: str, bias: str) -> str:
+        """Multi-head scaled dot-product attention (Vaswani et al. 2017)."""
+        add, constant = self.graph.add, self.graph.constant
+        hidden, count = self._config.hidden_size, self._config.num_attention_heads
+        heads = constant(f"{prefix}.heads", np.array([0, 0, count, hidden // count], np.int64))
+        joined = constant(f"{prefix}.joined", np.array([0, 0, hidden], np.int64))
 
-    projected = weights.multiply(graph, f"{prefix}.attention.self", matrix, offsets, value)
-    heads = graph.constant(f"{prefix}.heads", np.array([0, 0, config.num_attention_heads, width], np.int64))
-    query, key, content = (
-        graph.add("Reshape", part, heads) for part in graph.add_many("Split", 3, projected, axis=2)
-    )
-    scores = graph.add(
-        "MatMul",
-        graph.add("Transpose", query, perm=[0, 2, 1, 3]),
-        graph.add("Transpose", key, perm=[0, 2, 3, 1]),
-    )
-    shares = graph.add("Softmax", graph.add("Add", scores, bias), axis=-1)
-    mixed = graph.add("MatMul", shares, graph.add("Transpose", content, perm=[0, 2, 1, 3]))
-    joined = graph.constant(f"{prefix}.joined", np.array([0, 0, config.hidden_size], np.int64))
-    flat = graph.add("Reshape", graph.add("Transpose", mixed, perm=[0, 2, 1, 3]), joined)
-    return _linear(graph, encoder, weights, f"{prefix}.attention.output.dense", flat)
+        parts = self.graph.add_many("Split", 3, self._projections(prefix, value), axis=2)
+        query, key, content = (add("Reshape", part, heads) for part in parts)
+        query = add("Transpose", query, perm=[0, 2, 1, 3])
+        key = add("Transpose", key, perm=[0, 2, 3, 1])
+        content = add("Transpose", content, perm=[0, 2, 1, 3])
+        shares = add("Softmax", add("Add", add("MatMul", query, key), bias), axis=-1)
+        mixed = add("Transpose", add("MatMul", shares, content), perm=[0, 2, 1, 3])
+        return self._linear(f"{prefix}.attention.output.dense", add("Reshape", mixed, joined))
 
+    def _projections(self, prefix: str, value: str) -> str:
+        """Queries, keys and values side by side, from one product: `value` is then quantized once.
 
-def _linear(graph: Graph, encoder: BertEncoder, weights: WeightFormat, name: str, value: str) -> str:
-    return weights.multiply(
-        graph, name, encoder.tensor(f"{name}.weight").T, encoder.tensor(f"{name}.bias"), value
-    )
+        The queries are scaled in their weights, which spares scaling every product of queries with keys.
+        """
+        hidden = self._config.hidden_size
+        names = [f"{prefix}.attention.self.{part}" for part in ("query", "key", "value")]
+        matrix = np.concatenate([self._tensor(f"{name}.weight") for name in names])
+        offsets = np.concatenate([self._tensor(f"{name}.bias") for name in names])
+        scale = np.float32(np.sqrt(self._config.num_attention_heads / hidden))
+        matrix[:hidden] *= scale
+        offsets[:hidden] *= scale
+        return self._weights.multiply(self.graph, f"{prefix}.attention.self", matrix.T, offsets, value)
 
+    def _linear(self, name: str, value: str) -> str:
+        matrix, offsets = self._tensor(f"{name}.weight").T, self._tensor(f"{name}.bias")
+        return self._weights.multiply(self.graph, name, matrix, offsets, value)
 
-def _layer_norm(graph: Graph, encoder: BertEncoder, name: str, value: str) -> str:
-    gain = graph.constant(f"{name}.weight", encoder.tensor(f"{name}.weight"))
-    offset = graph.constant(f"{name}.bias", encoder.tensor(f"{name}.bias"))
-    return graph.add(
-        "LayerNormalization", value, gain, offset, axis=-1, epsilon=encoder.config.layer_norm_eps
-    )
+    def _layer_norm(self, name: str, value: str) -> str:
+        gain = self.graph.constant(f"{name}.weight", self._tensor(f"{name}.weight"))
+        offset = self.graph.constant(f"{name}.bias", self._tensor(f"{name}.bias"))
+        epsilon = self._config.layer_norm_eps
+        return self.graph.add("LayerNormalization", value, gain, offset, axis=-1, epsilon=epsilon)
 
-
-def _gelu(graph: Graph, prefix: str, value: str) -> str:
-    """`x / 2 · (1 + erf(x / √2))`, node by node in the order in which ONNX Runtime knows it again."""
-    scaled = graph.add("Div", value, graph.constant(f"{prefix}.gelu.root", np.array(np.sqrt(2), np.float32)))
-    shifted = graph.add(
-        "Add", graph.add("Erf", scaled), graph.constant(f"{prefix}.gelu.one", np.array(1, np.float32))
-    )
-    half = graph.constant(f"{prefix}.gelu.half", np.array(0.5, np.float32))
-    return graph.add("Mul", graph.add("Mul", value, shifted), half)
+    def _gelu(self, prefix: str, value: str) -> str:
+        """`x · (1 + erf(x / √2)) / 2` (Hendrycks and Gimpel 2016), as ONNX Runtime knows it to fuse it."""
+        add, constant = self.graph.add, self.graph.constant
+        root = constant(f"{prefix}.gelu.root", np.array(np.sqrt(2), np.float32))
+        one = constant(f"{prefix}.gelu.one", np.array(1, np.float32))
+        half = constant(f"{prefix}.gelu.half", np.array(0.5, np.float32))
+        shifted = add("Add", add("Erf", add("Div", value, root)), one)
+        return add("Mul", add("Mul", value, shifted), half)

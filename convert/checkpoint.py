@@ -13,7 +13,7 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"
 
-# Stored beside the encoder but not part of mean pooling: the classification head's pooler, and position numbers.
+# Stored beside the encoder, but no part of it: the classification head's pooler, and the position numbers.
 _IGNORED = ("pooler.dense.weight", "pooler.dense.bias", "embeddings.position_ids")
 
 _FLOAT_TYPES = ("F16", "F32", "F64")
@@ -23,8 +23,8 @@ def read_checkpoint(folder: Path) -> BertEncoder:
     """Read and check a checkpoint. Tensors are read, as float32, only when they are asked for.
 
     Raises:
-        EncoderSourceError: a file is missing or unreadable, the model isn't a BERT with exact GELU and absolute
-            positions, or a tensor is missing, mis-shaped, unknown or not of floats.
+        EncoderSourceError: a file is missing or unreadable, the model isn't a BERT with exact GELU and
+            absolute positions, or a tensor is missing, mis-shaped, unknown or not of floats.
     """
     missing = [f"it has no {name}" for name in (CONFIG, WEIGHTS, TOKENIZER) if not (folder / name).is_file()]
     if missing:

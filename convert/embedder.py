@@ -1,4 +1,4 @@
-"""Build the encoder: a folder with an ONNX graph, a tokenizer and a manifest, as fastembed and the service read it.
+"""Build the encoder: a folder with an ONNX graph, its tokenizer and a manifest, as the service loads it.
 
 The model is multilingual-e5-small (Wang et al. 2024), or one of its shape: mean pooling, and the prefixes
 `query: ` and `passage: ` before what is embedded.
@@ -6,6 +6,7 @@ The model is multilingual-e5-small (Wang et al. 2024), or one of its shape: mean
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -39,7 +40,7 @@ _FORMATS: dict[Precision, type[WeightFormat]] = {"fp32": Float32Weights, "int8":
 
 
 class Progress(Protocol):
-    """Told, before each step, its name and how many of `total` steps are done; after the last, that all are."""
+    """Told before each step which it is and how many of `total` are `done`; at the end, that all are."""
 
     def __call__(self, step: str, done: int, total: int) -> None:
         """Show it."""
@@ -48,6 +49,20 @@ class Progress(Protocol):
 
 def silent(step: str, done: int, total: int) -> None:
     """Show no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What an encoder is built from; `read` gives its weights and its tokenizer's JSON."""
+
+    name: str
+    files: tuple[Path, ...]
+    read: Callable[[], tuple[BertEncoder, str]]
+
+    def sha256(self) -> str:
+        """One file's own digest; of several, the digest of theirs in order."""
+        digests = [file_sha256(path) if path.is_file() else "missing" for path in self.files]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def build_from_packed(packed: Path, out: Path, *, precision: Precision, progress: Progress = silent) -> Path:
@@ -70,7 +85,7 @@ def build_from_packed(packed: Path, out: Path, *, precision: Precision, progress
         source = read_packed(packed)
         return source.encoder, build_tokenizer(source.vocabulary, packed).to_str()
 
-    return _build(PACKED_NAME, [packed], read, out, precision, progress)
+    return _build(_Source(PACKED_NAME, (packed,), read), out, precision, progress)
 
 
 def build_from_checkpoint(
@@ -95,33 +110,24 @@ def build_from_checkpoint(
         encoder = read_checkpoint(checkpoint)
         return encoder, load_tokenizer(checkpoint / TOKENIZER, rows=encoder.config.vocab_size).to_str()
 
-    files = [checkpoint / name for name in (CONFIG, WEIGHTS, TOKENIZER)]
-    return _build(checkpoint.resolve().name, files, read, out, precision, progress)
+    files = tuple(checkpoint / name for name in (CONFIG, WEIGHTS, TOKENIZER))
+    return _build(_Source(checkpoint.resolve().name, files, read), out, precision, progress)
 
 
-def _build(
-    name: str,
-    sources: list[Path],
-    read: Callable[[], tuple[BertEncoder, str]],
-    out: Path,
-    precision: Precision,
-    progress: Progress,
-) -> Path:
-    def step(done: int) -> None:
-        progress(_STEPS[min(done, len(_STEPS) - 1)], done, len(_STEPS))
-
-    step(0)
-    source_sha256 = _sources_sha256(sources)
+def _build(source: _Source, out: Path, precision: Precision, progress: Progress) -> Path:
+    total = len(_STEPS)
+    progress(_STEPS[0], 0, total)
+    source_sha256 = source.sha256()
     if not _is_fresh(out, source_sha256, precision):
-        step(1)
-        encoder, tokenizer = read()
-        step(2)
+        progress(_STEPS[1], 1, total)
+        encoder, tokenizer = source.read()
+        progress(_STEPS[2], 2, total)
         model = build_bert_graph(encoder, _FORMATS[precision]())
-        step(3)
+        progress(_STEPS[3], 3, total)
 
         def describe(model_file: Path, tokenizer_file: Path) -> EncoderManifest:
             return EncoderManifest(
-                name=name,
+                name=source.name,
                 precision=precision,
                 dimensions=encoder.config.hidden_size,
                 max_tokens=encoder.config.max_position_embeddings,
@@ -135,27 +141,19 @@ def _build(
             )
 
         publish_encoder(out, EncoderFiles(encoder.config, model, tokenizer), describe)
-    step(len(_STEPS))
+    progress(_STEPS[-1], total, total)
     return out
-
-
-def _sources_sha256(sources: list[Path]) -> str:
-    """One file's own sha256; of several, the sha256 of theirs in order."""
-    digests = [file_sha256(path) if path.is_file() else "missing" for path in sources]
-    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _is_fresh(out: Path, source_sha256: str, precision: Precision) -> bool:
     """Whether `out` is this builder's own, undamaged work from the same source."""
     try:
-        manifest = read_encoder_manifest(out)
-        return (manifest.source_sha256, manifest.precision, manifest.builder) == (
-            source_sha256,
-            precision,
-            BUILDER,
-        ) and (file_sha256(out / ENCODER_MODEL), file_sha256(out / ENCODER_TOKENIZER)) == (
-            manifest.model_sha256,
-            manifest.tokenizer_sha256,
-        )
+        built = read_encoder_manifest(out)
+        files = (file_sha256(out / ENCODER_MODEL), file_sha256(out / ENCODER_TOKENIZER))
     except (OSError, msgspec.DecodeError):
         return False
+    wanted = (source_sha256, precision, BUILDER)
+    return wanted == (built.source_sha256, built.precision, built.builder) and files == (
+        built.model_sha256,
+        built.tokenizer_sha256,
+    )

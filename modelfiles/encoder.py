@@ -34,10 +34,15 @@ class EncoderManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def fingerprint(self) -> str:
         """Changes with whatever changes a text's numbers: weights, vocabulary, prefixes, pooling."""
-        decisive = "\n".join(
-            (self.model_sha256, self.tokenizer_sha256, self.query_prefix, self.passage_prefix, self.pooling)
-        )
-        return f"{self.name}-{self.precision}@{hashlib.sha256(decisive.encode()).hexdigest()[:16]}"
+        decisive = [
+            self.model_sha256,
+            self.tokenizer_sha256,
+            self.query_prefix,
+            self.passage_prefix,
+            self.pooling,
+        ]
+        digest = hashlib.sha256("\n".join(decisive).encode()).hexdigest()
+        return f"{self.name}-{self.precision}@{digest[:16]}"
 
 
 def file_sha256(path: Path) -> str:

@@ -6,10 +6,12 @@ vector is the mean of its tokens' vectors, L2-normalized.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import msgspec
 from fastembed import TextEmbedding
 from fastembed.common.model_description import ModelSource, PoolingType
+from fastembed.text.onnx_embedding import OnnxTextEmbedding
 from tokenizers import Tokenizer
 
 from modelfiles.encoder import (
@@ -21,8 +23,8 @@ from modelfiles.encoder import (
 )
 from server.errors import EncoderDamagedError, EncoderMissingError
 
-# Passages are taken by the window, sorted by length inside it, and run a few at a time: on a processor a batch is
-# as slow as its padding, and a large one falls out of the caches.
+# Passages are taken by the window, sorted by length inside it, and run a few at a time: on a processor
+# padding costs as much as text does, and a large batch falls out of the caches.
 WINDOW = 64
 BATCH_TOKENS = 512
 
@@ -51,7 +53,8 @@ class FastembedEmbedder:
         self._query_prefix = manifest.query_prefix
         self._passage_prefix = manifest.passage_prefix
         self._embedding = _load(path, manifest, threads)
-        self._tokenizer: Tokenizer = self._embedding.model.tokenizer
+        # The facade's own counting truncates, and a second tokenizer would take as long to load as the model.
+        self._tokenizer = cast(Tokenizer, cast(OnnxTextEmbedding, self._embedding.model).tokenizer)
         # Nothing that is too long gets as far as the model, so truncation could only hide a mistake.
         self._tokenizer.no_truncation()
 
@@ -100,7 +103,7 @@ class FastembedEmbedder:
 
 
 def batches_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Group indexes of texts of like length so that a batch, padded to its longest, keeps within `budget` tokens.
+    """Group indexes of texts of like length: a batch, padded to its longest, keeps within `budget` tokens.
 
     A text longer than the budget is a batch of its own. Within and between batches, lengths don't decrease.
     """
@@ -134,7 +137,7 @@ def _checked_manifest(path: Path) -> EncoderManifest:
 
 
 def _load(path: Path, manifest: EncoderManifest, threads: int | None) -> TextEmbedding:
-    # fastembed keeps its models in one list for the process: the fingerprint is a name that can't mean another.
+    # fastembed keeps one list of models for the process; named by fingerprint, none can stand for another.
     name = f"futfut/{manifest.fingerprint}"
     if all(model["model"] != name for model in TextEmbedding.list_supported_models()):
         TextEmbedding.add_custom_model(
@@ -152,5 +155,5 @@ def _load(path: Path, manifest: EncoderManifest, threads: int | None) -> TextEmb
             specific_model_path=str(path),
             providers=["CPUExecutionProvider"],
         )
-    except Exception as error:  # noqa: BLE001  onnxruntime and tokenizers raise classes of their own for bad files
+    except Exception as error:  # onnxruntime and tokenizers have no common class for bad files
         raise EncoderDamagedError(path, str(error)) from error
