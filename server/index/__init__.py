@@ -3,5 +3,6 @@
 from server.index.build import Progress, Report, Stage, build
 from server.index.edge import EdgeIndex
 from server.index.identity import Compatibility
+from server.index.opening import open_index
 
-__all__ = ["Compatibility", "EdgeIndex", "Progress", "Report", "Stage", "build"]
+__all__ = ["Compatibility", "EdgeIndex", "Progress", "Report", "Stage", "build", "open_index"]

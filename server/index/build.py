@@ -54,8 +54,8 @@ class TermsOf(Protocol):
 class Report:
     """What a build did.
 
-    `embedded` texts went through the encoder; `reused` passages had their vector already. `unchanged` says that
-    the live generation was built from the same, and nothing was done.
+    `embedded` texts went through the encoder; `reused` passages had their vector already. `unchanged` says
+    that the live generation was built from the same, and nothing was done.
     """
 
     generation: str

@@ -7,6 +7,8 @@ from datetime import datetime
 from server.domain import Manifest
 from server.errors import IndexMismatchError
 
+GENERATION_NAME = r"\d{8}T\d{12}Z-[0-9a-f]{8}"
+
 
 def generation_name(now: datetime) -> str:
     """A name that no other generation has; names sort by the time (in UTC) that they were given.
