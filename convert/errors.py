@@ -14,5 +14,72 @@ class EncoderSourceError(FutFutError):
         self.problems = tuple(problems)
         super().__init__(
             f"The encoder can't be built from {source}: {'; '.join(self.problems)}. "
-            f"Fetch it again with: futfut-convert fetch encoder"
+            f"Fetch it again with: futfut-convert fetch e5-small"
         )
+
+
+class ChecksumError(FutFutError):
+    """A file's bytes aren't the pinned ones. Hashes are sha256, in hexadecimal."""
+
+    def __init__(self, path: Path, expected: str, actual: str) -> None:
+        self.path = path
+        self.expected = expected
+        self.actual = actual
+        super().__init__(
+            f"{path.name} is not the pinned file: its sha256 should be {expected}, but is {actual}. "
+            f"Replace it with: futfut-convert fetch"
+        )
+
+
+class SourceError(FutFutError):
+    """One source can't give a file; the next one is tried."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        self.source = source
+        self.reason = reason
+        super().__init__(f"{source}: {reason}")
+
+
+class FetchError(FutFutError):
+    """No source could give a file. `failures` has (source, reason) in the order they were tried."""
+
+    def __init__(self, file: str, failures: Sequence[tuple[str, str]]) -> None:
+        self.file = file
+        self.failures = tuple(failures)
+        reasons = "; ".join(f"{source}: {reason}" for source, reason in self.failures)
+        super().__init__(
+            f"{file} can't be fetched. {reasons}. What has arrived is kept, and the same command continues."
+        )
+
+
+class DiskSpaceError(FutFutError):
+    """There isn't room for what is to be fetched. Sizes are in bytes."""
+
+    def __init__(self, folder: Path, needed: int, free: int) -> None:
+        self.folder = folder
+        self.needed = needed
+        self.free = free
+        super().__init__(
+            f"{folder} has {free / 1e6:,.0f} MB free, but {needed / 1e6:,.0f} MB are needed. "
+            f"Make room, or name a home on another disk with --home."
+        )
+
+
+class FetchBusyError(FutFutError):
+    """Another process is fetching the same file."""
+
+    def __init__(self, file: str, lock: Path) -> None:
+        self.file = file
+        self.lock = lock
+        super().__init__(
+            f"Another process is fetching {file} (it holds {lock}). Wait for it, then try again."
+        )
+
+
+class NotFetchedError(FutFutError):
+    """A file is needed that hasn't been fetched."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.path = path
+        super().__init__(f"There is no {path}. Fetch it with: futfut-convert fetch {name}")

@@ -88,7 +88,7 @@ def parse(text: str) -> Modelfile:
     """Read a Modelfile.
 
     Args:
-        text: the whole file, line ends as they stand in it (inside quotes they are content).
+        text: the whole file as `decode` gives it, with its own line ends (inside quotes they are content).
 
     Raises:
         ModelfileError: Ollama's parser would refuse it too; names the line where the refused command starts.
@@ -96,7 +96,7 @@ def parse(text: str) -> Modelfile:
     values: dict[str, list[str]] = {}
     parameters: list[tuple[str, str]] = []
     messages: list[tuple[str, str]] = []
-    for name, value in _commands(text.removeprefix("\ufeff")):
+    for name, value in commands(text):
         if name == "message":
             role, _, content = value.partition(": ")
             messages.append((role, content))
@@ -129,8 +129,17 @@ def parse(text: str) -> Modelfile:
     )
 
 
-def _commands(text: str) -> Iterator[tuple[str, str]]:
-    """Ollama's (name, value) pairs: FROM is `model`, PARAMETER its own name, MESSAGE has `role: content`."""
+def commands(text: str) -> Iterator[tuple[str, str]]:
+    """A Modelfile as the list that Ollama's parser makes of it, before anything is made of that.
+
+    Yields:
+        (name, value): `FROM` is named `model`, a `PARAMETER` has its own name, the others theirs in lower
+        case; a `MESSAGE` has the value `role: content`.
+
+    Raises:
+        ModelfileError: at the first command that Ollama's parser would refuse.
+    """
+    text = text.removeprefix("\ufeff")
     position = 0
     while (position := _end(_BLANK, text, position)) < len(text):
         if text[position] == "#":
