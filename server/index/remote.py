@@ -13,21 +13,12 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from server.domain import Hit, HybridQuery, Manifest, Point, SparseVector
+from server.domain import Hit, HybridQuery, Manifest, Point
 from server.errors import IndexDamagedError, IndexMissingError, IndexUnreachableError
 from server.index.identity import GENERATION_NAME, Compatibility
 from server.index.live import Live
-from server.index.points import (
-    DENSE,
-    FILTERABLE,
-    TERMS,
-    batched,
-    check_filters,
-    hits,
-    overfetch,
-    passage,
-    payload,
-)
+from server.index.points import DENSE, FILTERABLE, TERMS, batched, check_filters, hits, passage
+from server.index.requests import point_struct, query_batch
 
 _BATCH = 128  # points a request: about a megabyte of JSON
 _ALIAS_SECONDS = 1.0  # how long a look at the alias is good for
@@ -137,14 +128,7 @@ class QdrantIndex:
             UnknownFilterError: a filter names a field that can't be filtered on.
         """
         check_filters(query.filters)
-        try:
-            fused, dense, lexical = self._query(query)
-        except IndexUnreachableError as error:
-            if not _is_gone(error):
-                raise
-            # Two builds since the last look at the alias have dropped the collection: look again.
-            self._seen = _NEVER
-            fused, dense, lexical = self._query(query)
+        fused, dense, lexical = self._query(query)
         return hits(
             [(passage(point.id, point.payload), point.score) for point in fused.points],
             [str(point.id) for point in dense.points],
@@ -157,9 +141,16 @@ class QdrantIndex:
         self._client.close()
 
     def _query(self, query: HybridQuery) -> list[models.QueryResponse]:
-        collection = self._live.get()
-        with self._server():
-            return self._client.query_batch_points(collection, _batch(query))
+        while True:
+            collection = self._live.get()
+            try:
+                with self._server():
+                    return self._client.query_batch_points(collection, query_batch(query))
+            except IndexUnreachableError as error:
+                if not _is_gone(error) or self._live_collection() == collection:
+                    raise
+            # Two builds since the last look at the alias have dropped the collection: look again.
+            self._live.forget()
 
     def _open_newest(self) -> str:
         collection = self._live_collection()
@@ -204,7 +195,7 @@ class QdrantIndex:
                 self._client.create_payload_index(collection, field, models.PayloadSchemaType.KEYWORD)
         for batch in batched(points, _BATCH):
             with self._server():
-                self._client.upsert(collection, [_point_struct(point) for point in batch], wait=True)
+                self._client.upsert(collection, [point_struct(point) for point in batch], wait=True)
         with self._server():
             found = self._client.count(collection, exact=True).count
         if found != manifest.passages:
@@ -244,53 +235,4 @@ def _is_gone(error: IndexUnreachableError) -> bool:
     return (
         isinstance(error.__cause__, UnexpectedResponse)
         and error.__cause__.status_code == HTTPStatus.NOT_FOUND
-    )
-
-
-def _point_struct(point: Point) -> models.PointStruct:
-    return models.PointStruct(
-        id=point.passage.id,
-        vector={DENSE: list(point.dense), TERMS: _sparse(point.sparse)},
-        payload=payload(point.passage),
-    )
-
-
-def _batch(query: HybridQuery) -> list[models.QueryRequest]:
-    condition = _filter(query)
-    legs: list[tuple[str, list[float] | models.SparseVector]] = [
-        (DENSE, list(query.dense)),
-        (TERMS, _sparse(query.sparse)),
-    ]
-    fused = models.QueryRequest(
-        prefetch=[
-            models.Prefetch(query=vector, using=using, filter=condition, limit=query.candidates)
-            for using, vector in legs
-        ],
-        query=models.RrfQuery(
-            rrf=models.Rrf(k=query.rrf_k, weights=[query.dense_weight, query.lexical_weight])
-        ),
-        limit=overfetch(query.limit),
-        with_payload=True,
-    )
-    return [
-        fused,
-        *(
-            models.QueryRequest(query=vector, using=using, filter=condition, limit=query.candidates)
-            for using, vector in legs
-        ),
-    ]
-
-
-def _sparse(vector: SparseVector) -> models.SparseVector:
-    return models.SparseVector(indices=list(vector.indices), values=list(vector.values))
-
-
-def _filter(query: HybridQuery) -> models.Filter | None:
-    if not query.filters:
-        return None
-    return models.Filter(
-        must=[
-            models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
-            for field, values in query.filters.items()
-        ]
     )
