@@ -42,7 +42,7 @@ _FORMATS: dict[Precision, type[WeightFormat]] = {"fp32": Float32Weights, "int8":
 class Progress(Protocol):
     """Told before each step which it is and how many of `total` are `done`; at the end, that all are."""
 
-    def __call__(self, step: str, done: int, total: int) -> None:
+    def __call__(self, step: str, done: int, total: int, /) -> None:
         """Show it."""
         ...
 
@@ -56,6 +56,7 @@ class _Source:
     """What an encoder is built from; `read` gives its weights and its tokenizer's JSON."""
 
     name: str
+    path: Path
     files: tuple[Path, ...]
     read: Callable[[], tuple[BertEncoder, str]]
 
@@ -85,7 +86,7 @@ def build_from_packed(packed: Path, out: Path, *, precision: Precision, progress
         source = read_packed(packed)
         return source.encoder, build_tokenizer(source.vocabulary, packed).to_str()
 
-    return _build(_Source(PACKED_NAME, (packed,), read), out, precision, progress)
+    return _build(_Source(PACKED_NAME, packed, (packed,), read), out, precision, progress)
 
 
 def build_from_checkpoint(
@@ -111,7 +112,7 @@ def build_from_checkpoint(
         return encoder, load_tokenizer(checkpoint / TOKENIZER, rows=encoder.config.vocab_size).to_str()
 
     files = tuple(checkpoint / name for name in (CONFIG, WEIGHTS, TOKENIZER))
-    return _build(_Source(checkpoint.resolve().name, files, read), out, precision, progress)
+    return _build(_Source(checkpoint.resolve().name, checkpoint, files, read), out, precision, progress)
 
 
 def _build(source: _Source, out: Path, precision: Precision, progress: Progress) -> Path:
@@ -140,7 +141,7 @@ def _build(source: _Source, out: Path, precision: Precision, progress: Progress)
                 tokenizer_sha256=file_sha256(tokenizer_file),
             )
 
-        publish_encoder(out, EncoderFiles(encoder.config, model, tokenizer), describe)
+        publish_encoder(out, EncoderFiles(source.path, encoder.config, model, tokenizer), describe)
     progress(_STEPS[-1], total, total)
     return out
 

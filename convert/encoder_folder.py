@@ -11,14 +11,16 @@ import onnx
 import onnxruntime
 
 from convert.bert import BertConfig
+from convert.errors import EncoderSourceError
 from convert.xlmr_tokenizer import SPECIAL_TOKENS
 from modelfiles.encoder import ENCODER_MODEL, ENCODER_TOKENIZER, EncoderManifest, write_encoder_manifest
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderFiles:
-    """What goes into the folder: the hyperparameters, the graph, the tokenizer's JSON."""
+    """What goes into the folder: hyperparameters, graph, the tokenizer's JSON; and what it was built from."""
 
+    source: Path
     config: BertConfig
     model: onnx.ModelProto
     tokenizer: str
@@ -38,7 +40,7 @@ def publish_encoder(
 
     Raises:
         OSError: the folder can't be written.
-        RuntimeError: the graph gives no finite numbers of the right shape.
+        EncoderSourceError: the graph's numbers aren't finite, so the source's aren't sound.
     """
     building, retired = (out.with_name(f".{out.name}.{state}") for state in ("building", "retired"))
     for left_over in (building, retired):
@@ -46,14 +48,16 @@ def publish_encoder(
     building.mkdir(parents=True)
     try:
         _write(building, files)
-        _try_out(building / ENCODER_MODEL, files.config)
+        _try_out(building / ENCODER_MODEL, files.source)
         write_encoder_manifest(building, describe(building / ENCODER_MODEL, building / ENCODER_TOKENIZER))
+        # A folder that isn't empty can't be renamed over. Between these two lines there is no encoder, whole
+        # or half; a build that is killed just there has to be run again.
         if out.exists():
             out.rename(retired)
         building.rename(out)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-        shutil.rmtree(retired, ignore_errors=True)
+    shutil.rmtree(retired, ignore_errors=True)
 
 
 def _write(folder: Path, files: EncoderFiles) -> None:
@@ -88,12 +92,10 @@ def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
-def _try_out(model: Path, config: BertConfig) -> None:
+def _try_out(model: Path, source: Path) -> None:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     ids = np.zeros((2, 3), np.int64)
     mask = np.array([[1, 1, 1], [1, 0, 0]], np.int64)
     (hidden,) = session.run(None, {"input_ids": ids, "attention_mask": mask})
-    if hidden.shape != (*ids.shape, config.hidden_size) or not np.isfinite(hidden).all():
-        raise RuntimeError(
-            f"the encoder that was built gives {hidden.shape} numbers, or some that aren't finite"
-        )
+    if not np.isfinite(hidden).all():
+        raise EncoderSourceError(source, ["its weights give numbers that aren't finite"])

@@ -106,8 +106,8 @@ def quantize_rows(matrix: FloatArray, limit: int) -> tuple[NDArray[np.int8], Flo
     scales = np.empty((len(matrix), 1), dtype=np.float32)
     for start in range(0, len(matrix), _ROWS_AT_ONCE):
         rows = matrix[start : start + _ROWS_AT_ONCE]
-        largest = np.abs(rows).max(axis=1, keepdims=True)
-        scale = np.where(largest > 0, largest / limit, 1).astype(np.float32)
+        scale = np.abs(rows).max(axis=1, keepdims=True) / np.float32(limit)
+        scale[scale == 0] = 1
         quantized[start : start + _ROWS_AT_ONCE] = np.rint(rows / scale)
         scales[start : start + _ROWS_AT_ONCE] = scale
     return quantized, scales
