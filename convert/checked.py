@@ -39,7 +39,7 @@ def check(path: Path, artifact: Artifact, progress: Progress) -> None:
         OSError: it can't be read.
     """
     digest = hashlib.sha256()
-    with path.open("rb") as file, progress.bar(f"{artifact.file}: checking", path.stat().st_size) as advance:
+    with path.open("rb") as file, progress.bar("checking", path.stat().st_size) as advance:
         while block := file.read(_BLOCK):
             digest.update(block)
             advance(len(block))

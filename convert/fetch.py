@@ -74,6 +74,7 @@ def _download(artifact: Artifact, staging: Path, progress: Progress) -> Path:
     """The file from the first source that gives the right bytes, still in the staging folder."""
     failures: list[tuple[str, str]] = []
     for source in artifact.sources:
+        progress.say(f"{artifact.file}: from {source}")
         try:
             return _from_source(source, artifact, staging, progress)
         except SourceError as error:
@@ -81,7 +82,7 @@ def _download(artifact: Artifact, staging: Path, progress: Progress) -> Path:
         except ChecksumError as error:
             reason = f"wrong bytes, sha256 {error.actual} instead of {error.expected}"
             failures.append((str(source), reason))
-        progress.say(f"{artifact.file}: {failures[-1][0]}: {failures[-1][1]}")
+        progress.say(f"  {failures[-1][1]}")
     raise FetchError(artifact.file, failures)
 
 

@@ -50,7 +50,7 @@ def download_from_hub(source: HubSource, artifact: Artifact, folder: Path, progr
         with part.open("ab") as file:
             done = file.tell()
             require_space(folder, artifact.size - done)
-            with progress.bar(f"{artifact.file}: from the hub", artifact.size, done) as advance:
+            with progress.bar("downloading", artifact.size, done) as advance:
                 http_get(
                     url,
                     file,

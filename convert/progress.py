@@ -43,7 +43,7 @@ class LineProgress:
     def bar(self, label: str, total: int, done: int = 0) -> Iterator[Advance]:
         """Print how much there is to do, then nothing."""
         rest = f", {done / 1e6:,.0f} MB of it done" if done else ""
-        self.say(f"{label} ({total / 1e6:,.0f} MB{rest})")
+        self.say(f"  {label} ({total / 1e6:,.0f} MB{rest})")
         yield lambda _: None
 
 
@@ -54,7 +54,7 @@ class TerminalProgress(LineProgress):
     def bar(self, label: str, total: int, done: int = 0) -> Iterator[Advance]:
         """Show a bar while the step lasts; it goes away when the step is over."""
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("  {task.description}"),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),

