@@ -3,10 +3,13 @@
 import hashlib
 import sqlite3
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from server.errors import IndexDamagedError
 
 CACHE_FILE = "vectors.sqlite"  # its name in the folder that an index is built in
 
@@ -39,15 +42,24 @@ class VectorCache:
         Args:
             path: the SQLite file; its folder is made if need be.
             encoder: fingerprint of the encoder whose vectors are read and written.
+
+        Raises:
+            IndexDamagedError: the file isn't a database, or can't be written; so do all methods.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._encoder = encoder
         self._database = sqlite3.connect(path, isolation_level=None)
-        # With a write-ahead log, a commit survives the death of the process without waiting for the disk;
-        # losing the last of them with the machine's power costs no more than computing them again.
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.execute(_SCHEMA)
+        try:
+            with self._translated():
+                # With a write-ahead log, a commit survives the death of the process without waiting for the
+                # disk; losing the last of them with the machine's power only means computing them again.
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = NORMAL")
+                self._database.execute(_SCHEMA)
+        except IndexDamagedError:
+            self._database.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -59,8 +71,11 @@ class VectorCache:
 
     def known(self) -> set[bytes]:
         """Keys of all texts whose vectors are here."""
-        rows = self._database.execute("SELECT text_sha256 FROM vectors WHERE encoder = ?", [self._encoder])
-        return {key for (key,) in rows}
+        with self._translated():
+            rows = self._database.execute(
+                "SELECT text_sha256 FROM vectors WHERE encoder = ?", [self._encoder]
+            )
+            return {key for (key,) in rows}
 
     def get(self, keys: Sequence[bytes]) -> list[tuple[float, ...]]:
         """Vectors in the order of their keys.
@@ -72,27 +87,36 @@ class VectorCache:
         for start in range(0, len(keys), _VARIABLES):
             some = keys[start : start + _VARIABLES]
             marks = ",".join("?" * len(some))
-            found.update(
-                self._database.execute(
-                    f"SELECT text_sha256, vector FROM vectors WHERE encoder = ? AND text_sha256 IN ({marks})",  # noqa: S608 - only question marks are put in
-                    [self._encoder, *some],
-                )
-            )
+            select = f"SELECT text_sha256, vector FROM vectors WHERE encoder = ? AND text_sha256 IN ({marks})"  # noqa: S608 - only question marks are put in
+            with self._translated():
+                found.update(self._database.execute(select, [self._encoder, *some]))
         return [tuple(array("f", found[key])) for key in keys]
 
     def put(self, vectors: Iterable[tuple[bytes, Sequence[float]]]) -> None:
         """Keep vectors under the keys of their texts, all of them or none."""
         rows = [(self._encoder, key, array("f", vector).tobytes()) for key, vector in vectors]
-        self._database.execute("BEGIN")
-        with self._database:
+        with self._transaction():
             self._database.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
     def keep_only(self, keys: Collection[bytes]) -> None:
         """Forget all other vectors, and those of all other encoders."""
-        self._database.execute("BEGIN")
-        with self._database:
+        others = self.known().difference(keys)
+        with self._transaction():
             self._database.execute("DELETE FROM vectors WHERE encoder != ?", [self._encoder])
             self._database.executemany(
                 "DELETE FROM vectors WHERE encoder = ? AND text_sha256 = ?",
-                [(self._encoder, key) for key in self.known().difference(keys)],
+                [(self._encoder, key) for key in others],
             )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._translated(), self._database:
+            self._database.execute("BEGIN")
+            yield
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise IndexDamagedError(str(self._path), f"its vectors can't be kept ({error})") from error
