@@ -9,6 +9,14 @@ from pathlib import Path
 from modelfiles.errors import FutFutError
 
 
+class SettingsError(FutFutError):
+    """A setting can't be read. `problems` says of each setting what is wrong with it."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"FUTFUT_{name.upper()}: {reason}" for name, reason in problems.items()))
+
+
 class DocumentError(FutFutError):
     """One document can't be read; it is reported and skipped, the rest of the corpus is indexed."""
 
@@ -43,7 +51,9 @@ class EncoderDamagedError(FutFutError):
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"The encoder at {path} is damaged: {reason}. Build it again with: futfut-convert embedder")
+        super().__init__(
+            f"The encoder at {path} is damaged: {reason}. Build it again with: futfut-convert embedder"
+        )
 
 
 class IndexMissingError(FutFutError):
