@@ -60,7 +60,7 @@ class EdgeIndex:
         folder = self._generations.begin(manifest.generation)
         try:
             write_shard(folder, manifest.dimensions, points)
-            _check(folder, manifest)
+            _open(folder, manifest)
         except BaseException:
             self._generations.abandon(manifest.generation)
             raise
@@ -100,15 +100,17 @@ class EdgeIndex:
             if self._compatible_with is not None:
                 self._compatible_with.check(manifest)
             try:
-                return _Open(manifest, load_shard(self._generations.shard(manifest.generation)))
+                return _open(self._generations.shard(manifest.generation), manifest)
             except IndexDamagedError:
                 # Two builds since the pointer was read have removed what it named: then there is a newer one.
                 if self._generations.current() == manifest.generation:
                     raise
 
 
-def _check(folder: Path, manifest: Manifest) -> None:
-    """Open a new shard as a reader will, and count."""
-    found = count_points(load_shard(folder), folder)
+def _open(folder: Path, manifest: Manifest) -> _Open:
+    """Open a shard, and count: the engine opens a shard that has lost its segments as an empty one."""
+    shard = load_shard(folder)
+    found = count_points(shard, folder)
     if found != manifest.passages:
         raise IndexDamagedError(str(folder), f"it holds {found} of {manifest.passages} passages")
+    return _Open(manifest, shard)
