@@ -63,6 +63,8 @@ class Engine:
                 )
             except (ValueError, RuntimeError) as error:
                 raise ValueError("; ".join(reasons) or str(error)) from error
+            if adapter and reasons:  # Llama doesn't notice that an adapter was refused
+                raise ValueError("; ".join(reasons))
         self._parameters = parameters
         self._template = ChatTemplate(self._llama)
         self._vocabulary = native.llama_model_get_vocab(self._llama.model)

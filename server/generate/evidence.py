@@ -19,7 +19,7 @@ KIND_BONUS = 1.4
 _KINDS = (  # what a question asks for, and what an answer to that looks like
     (
         re.compile(r"몇|얼마|언제|시간|가격|크기|규격|인원"),
-        re.compile(r"\d|한 번|두 번|[한두세네] |다섯|여섯|열|절반"),
+        re.compile(r"\d|한 번|두 번|[한두세네] |다섯|여섯|열|절반|제한"),
     ),
     (
         re.compile(r"어디|위치|주소|장소|가는 ?길"),
