@@ -13,6 +13,7 @@ from server.persona.rules import Register
 # Quotation marks, brackets and markup that close around a sentence's end: **가능합니다.**
 _WRAPPING = re.compile(r"[*_`\"'\])}>”’」』》]")
 _TAIL = re.compile(r"[^0-9A-Za-z가-힣]*")
+_STOPS = ".!?。．！？"
 _ELLIPSIS = ".."
 # Ellipses, tildes, laughter, emoticons and emoji stand at ends, but in the middle of sentences too.
 _SOFT = re.compile(r"\.\.|[…~～^;:!?ㄱ-ㅣ♡♥☀-➿\U0001f000-\U0001faff]")
@@ -87,8 +88,8 @@ def within_word(behind: str, after: Boundary | None) -> Boundary | None:  # noqa
             return None
         # (골키퍼는 제외한다): what closes an aside ends its sentence.
         return Boundary(min(after.least, Register.PLAIN), cut_off=after.cut_off) if ")" in marks else after
-    question = "?" in bare
-    if bare[0] in ".!?。" and not bare.startswith(_ELLIPSIS):
+    question = "?" in bare or "？" in bare
+    if bare[0] in _STOPS and not bare.startswith(_ELLIPSIS):
         if attached:
             return Boundary(Register.PLAIN if is_hangul(attached[0]) else Register.FORMAL, question=question)
         return Boundary(Register.FRAGMENT, question=question, stopped=True)

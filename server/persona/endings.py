@@ -109,10 +109,11 @@ def _may_be_ending(text: str, boundary: Boundary) -> bool:
 
 
 def _rewritten(kiwi: Kiwi, text: str, morphemes: Sequence[_Morpheme], boundary: Boundary) -> str | None:
-    word = text.strip()
-    if len(morphemes) == 1 and word in INTERJECTIONS:
-        return None if boundary.cut_off else text.replace(word, INTERJECTIONS[word])
+    if not morphemes:
+        return None
     *earlier, last = morphemes
+    if last.form in INTERJECTIONS and last.tag in {"IC", "MAJ"} and text.endswith(last.form):
+        return None if boundary.cut_off else text.removesuffix(last.form) + INTERJECTIONS[last.form]
     if earlier and last.form == "만" and earlier[-1].form.endswith("니다"):
         contrast = _conjugated(kiwi, text, earlier, Act.CONTRAST)
         return contrast + "요" if contrast and boundary.stopped else contrast

@@ -68,16 +68,26 @@ UNFINISHED = frozenset(
 WHOLE_SYLLABLES = frozenset("해돼봐줘")
 
 CONTRACTED = {"지": "죠", "구나": "군요", "더라": "더라고요"}
-INTERJECTIONS = {"응": "네", "아니": "아니요", "그래": "그래요", "아니야": "아니에요", "아님": "아니에요"}
+INTERJECTIONS = {
+    "응": "네",
+    "아니": "아니요",
+    "아니야": "아니에요",
+    "아님": "아니에요",
+    "그래": "그래요",
+    "그렇지": "그렇죠",
+}
 HONORIFIC_STEMS = frozenset(("계시", "드시", "주무시", "잡수시"))
 QUOTED = frozenset(("라고", "다고", "ᆫ다고", "는다고"))
 
-# What Kiwi's join gets wrong: 그러요, 뵙어요, 머물어요, 서툴어요, 마요 (which commands), 아니어요.
+# What Kiwi's join gets wrong: 그러요, 뵙어요, 갖아요, 머물어요, 서툴어요, 마요 (which commands), 아니어요.
 IRREGULAR = {
     "그러": "그래요",
     "이러": "이래요",
     "저러": "저래요",
     "뵙": "봬요",
+    "갖": "가져요",
+    "딛": "디뎌요",
+    "내딛": "내디뎌요",
     "머물": "머물러요",
     "서툴": "서툴러요",
     "말": "말아요",

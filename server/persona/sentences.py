@@ -29,7 +29,7 @@ _CLOSERS = {"“": "”", "‘": "’", "「": "」", "『": "』", "《": "》"
 _YEAR = re.compile(r"'\d\d(?!\d)")
 
 _INSIDE_PARENTHESES = re.compile(r"\([^()]*\)")
-_UNREAD = re.compile(r"[*_`\"'“”‘’「」『』<>《》\U00010000-\U0010ffff]")
+_UNREAD = re.compile(r"[*_`~\U00010000-\U0010ffff]")
 # "다." or "가)" at the start of a line counts, it says nothing.
 _MARKER = re.compile(r"[가나다라마바사아자차카타파하][.)]+$")
 
@@ -143,7 +143,7 @@ class SentenceRewriter:
         return text[: len(text) - ending.cut] + ending.text
 
     def _context(self) -> str:
-        """The sentence so far as it is read, without markup, asides and quotation marks."""
+        """The sentence so far as it is read, without markup and closed asides."""
         sentence = self._sentence
         if len(sentence) > _CONTEXT_CHARS:
             self._sentence = sentence = (

@@ -13,7 +13,7 @@ _ADVERBS = ("", "편하게 ", "더 ", "또 ")
 _VERBS = ("물어 보세요", "물어 봐 주세요", "물어 봐요", "물어 보십시오", "물어 보시오")
 _INVITATIONS = tuple(f"언제든지 {adverb}{verb}" for adverb in _ADVERBS for verb in _VERBS)
 _CHEER = "풋풋"
-_MARKUP = "[*_]*"
+_MARKUP = "[*_]{0,3}"
 _PUNCTUATION = "[!！.~～…♡♥]*"
 
 
@@ -46,10 +46,10 @@ _MAY_BECOME = re.compile(
         for words in ([], *([*_atoms(words), _PUNCTUATION, _MARKUP, r"\s*"] for words in _INVITATIONS))
     )
 )
-_FIRST = re.compile(rf"{_MARKUP}[언풋]|[*_]+\Z")
+_FIRST = re.compile(rf"{_MARKUP}[언풋]|[*_]{{1,3}}\Z")
 _LEADS_IN = re.compile(r"[0-9A-Za-z가-힣,][^\S\n]*\Z")
 # Broken off here, it was going to be a sign-off.
-_BROKEN_OFF = re.compile(r"[*_]*(?:언제든|풋풋)")
+_BROKEN_OFF = re.compile(rf"{_MARKUP}(?:언제든|풋풋)")
 _SEEN = 16  # characters before a sign-off that tell whether it stands alone
 
 

@@ -18,7 +18,7 @@ class PersonaStream:
     """One answer in 풋풋이's voice: 해요체, and the sign-off once, at the very end.
 
     What `feed` and `finish` return, joined, is the same however the input was cut. Held back are only the
-    last 어절, the beginning of what may be a sign-off, and white space that may turn out to be the answer's end.
+    last 어절, the beginning of what may be a sign-off, and white space at the end.
 
     The sign-off stands one space behind the answer's last line, or in a paragraph of its own if that line is
     a list item, a heading, a quotation, a table row or code. A fence that is still open is closed first.
