@@ -13,7 +13,7 @@ from server.errors import CorpusEmptyError, IndexDamagedError
 from server.index.identity import generation_name
 from server.index.lock import only_builder
 from server.index.points import batched
-from server.index.vectors import CACHE_FILE, VectorCache, text_key
+from server.index.vectors import VectorCache, text_key
 from server.lexical import Bm25
 from server.protocols import Embedder, Index
 
@@ -116,7 +116,7 @@ def build(  # noqa: PLR0913 - all that an index is made from
             skipped=skipped,
         )
         bm25 = _fit(passages, terms, progress)
-        with VectorCache(folder / CACHE_FILE, encoder=embedder.fingerprint) as vectors:
+        with VectorCache(folder / "vectors.sqlite", encoder=embedder.fingerprint) as vectors:
             embedded = _embed(passages, embedder, vectors, progress)
             index.publish(manifest, _points(passages, bm25, vectors, progress))
             vectors.keep_only({text_key(passage.indexed_text) for passage in passages})

@@ -11,8 +11,6 @@ from typing import Self
 
 from server.errors import IndexDamagedError
 
-CACHE_FILE = "vectors.sqlite"  # its name in the folder that an index is built in
-
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vectors (
     encoder TEXT NOT NULL,
