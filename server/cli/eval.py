@@ -1,7 +1,9 @@
 """`futfut eval`: how often retrieval finds the answer, measured on questions whose answers are known."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 import click
@@ -17,10 +19,11 @@ from server.evaluate.baseline import Baseline
 from server.evaluate.judge import out_of_reach
 from server.evaluate.metrics import Outcome, Search, ask
 from server.evaluate.questions import Question, load_questions
+from server.evaluate.recording import RecordingIndex
 from server.evaluate.report import as_json, misses, rows, table, unanswerable_lines
-from server.evaluate.trial import Trial, build_trial
+from server.index import EdgeIndex, build
 from server.lexical import Terms
-from server.protocols import Embedder
+from server.protocols import Embedder, Index
 from server.resources import load_kiwi
 from server.retrieve import HybridRetriever
 from server.settings import Settings
@@ -46,7 +49,7 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     Shows how often an answering passage is the first, among the first 4 and the first 10, and the mean
     reciprocal rank, by what is asked about and by how it is typed. The index that is served isn't touched:
-    the corpus is indexed apart, and only what has changed since the last time is done again.
+    the corpus is indexed apart, with the vectors that are known from the last time.
 
     Example: futfut eval tests/eval/corpus.jsonl --corpus corpus --misses
     """
@@ -54,15 +57,21 @@ def command(  # noqa: PLR0913 - one parameter an option
     questions = load_questions(questions_file)
     embedder = FastembedEmbedder(settings.models_dir / settings.encoder, threads=settings.threads)
     kiwi = load_kiwi()
-    trial = _index(settings, embedder, kiwi)
-    if lost := out_of_reach(questions, trial.passages):
-        names = ", ".join(question.id for question in lost)
-        click.echo(f"No passage is what the answers of these questions point to: {names}", err=True)
-
-    outcomes = _ask(questions, _search(settings, trial, embedder, Terms(kiwi)))
-    beside = None
-    if baseline:
-        beside = _ask(questions, Baseline(trial.passages, trial.vectors, embedder, kiwi).search)
+    # The index is built anew each time, for evaluation is run while the code that makes passages and terms is
+    # being changed; only vectors are kept from the last time, since they are what takes long.
+    with (
+        TemporaryDirectory(prefix="futfut-eval-") as folder,
+        closing(EdgeIndex(Path(folder), compatible_with=None)) as edge,
+    ):
+        index = RecordingIndex(edge)
+        _fill(index, settings, embedder, kiwi)
+        if lost := out_of_reach(questions, [point.passage for point in index.points]):
+            names = ", ".join(question.id for question in lost)
+            click.echo(f"No passage is what the answers of these questions point to: {names}", err=True)
+        outcomes = _ask(questions, _search(index, settings, embedder, kiwi))
+        beside = None
+        if baseline:
+            beside = _ask(questions, Baseline(index.points, embedder, kiwi).search)
 
     Console().print(table(rows(outcomes, beside)))
     for line in (*unanswerable_lines(outcomes), *(misses(outcomes) if show_misses else ())):
@@ -71,11 +80,12 @@ def command(  # noqa: PLR0913 - one parameter an option
         json_file.write(as_json(outcomes, beside))
 
 
-def _index(settings: Settings, embedder: Embedder, kiwi: Kiwi) -> Trial:
+def _fill(index: Index, settings: Settings, embedder: Embedder, kiwi: Kiwi) -> None:
     with build_progress() as progress:
-        return build_trial(
+        build(
             settings.corpus,
-            settings.home / "eval" / settings.corpus.resolve().name,
+            index,
+            folder=settings.home / "eval" / settings.corpus.resolve().name,
             chunker=Chunker(kiwi, embedder.count_tokens, max_tokens=embedder.max_tokens),
             embedder=embedder,
             terms=Terms(kiwi),
@@ -83,11 +93,11 @@ def _index(settings: Settings, embedder: Embedder, kiwi: Kiwi) -> Trial:
         )
 
 
-def _search(settings: Settings, trial: Trial, embedder: Embedder, terms: Terms) -> Search:
+def _search(index: Index, settings: Settings, embedder: Embedder, kiwi: Kiwi) -> Search:
     retriever = HybridRetriever(
-        trial.index,
+        index,
         embedder,
-        terms,
+        Terms(kiwi),
         limiter=CapacityLimiter(1),
         candidates=settings.candidates,
         dense_weight=settings.dense_weight,

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from kiwipiepy import Kiwi
 from rank_bm25 import BM25Okapi
 
-from server.domain import Hit, Passage
+from server.domain import Hit, Point
 from server.protocols import Embedder
 
 LEXICAL_WEIGHT = 0.3
@@ -24,16 +24,10 @@ class Baseline:
     what differs is the search alone.
     """
 
-    def __init__(
-        self,
-        passages: Sequence[Passage],
-        vectors: Sequence[tuple[float, ...]],
-        embedder: Embedder,
-        kiwi: Kiwi,
-    ) -> None:
-        """Fit BM25 to the passages, at least one; `vectors` are theirs, as `embedder` made them."""
-        self._passages = passages
-        self._vectors = np.array(vectors, dtype=np.float32)
+    def __init__(self, points: Sequence[Point], embedder: Embedder, kiwi: Kiwi) -> None:
+        """Fit BM25 to the points, at least one; the embedder is the one that made their vectors."""
+        self._passages = [point.passage for point in points]
+        self._vectors = np.array([point.dense for point in points], dtype=np.float32)
         self._embedder = embedder
         self._kiwi = kiwi
         self._okapi = BM25Okapi([self._morphemes(passage.indexed_text) for passage in self._passages])

@@ -6,7 +6,7 @@ import pytest
 from kiwipiepy import Kiwi
 from rank_bm25 import BM25Okapi
 
-from server.domain import Passage
+from server.domain import Passage, Point, SparseVector
 from server.evaluate.baseline import Baseline
 
 TEXTS = [
@@ -47,7 +47,12 @@ def baseline(kiwi: Kiwi) -> Baseline:
         Passage(id=str(number), source="a.txt", title="", locator=f"row:{number}", text=text)
         for number, text in enumerate(TEXTS)
     ]
-    return Baseline(passages, list(ByNumber().embed_passages(TEXTS)), ByNumber(), kiwi)
+    vectors = ByNumber().embed_passages(TEXTS)
+    points = [
+        Point(passage, vector, SparseVector((), ()))
+        for passage, vector in zip(passages, vectors, strict=True)
+    ]
+    return Baseline(points, ByNumber(), kiwi)
 
 
 def test_legs_are_fused_by_weighted_reciprocal_rank(baseline: Baseline) -> None:

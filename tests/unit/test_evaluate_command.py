@@ -1,19 +1,20 @@
-"""Evaluation builds its own index, and measures the search that is served on all of the corpus."""
+"""`futfut eval` measures the search that is served, on an index of its own."""
 
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from kiwipiepy import Kiwi
 
 from server.cli import eval as cli_eval
-from server.documents.chunk import Chunker
-from server.errors import CorpusEmptyError
-from server.evaluate.trial import Trial, build_trial
+from server.documents import Chunker
+from server.domain import HybridQuery
+from server.evaluate.recording import RecordingIndex
+from server.index import EdgeIndex, build
 from server.lexical import Terms
 
 QUESTIONS = [
@@ -82,80 +83,78 @@ def questions(tmp_path: Path) -> Path:
     return path
 
 
-def built(corpus: Path, folder: Path, embedder: Letters, kiwi: Kiwi) -> Trial:
-    """Build a trial."""
-    return build_trial(
+@pytest.fixture
+def embedder(monkeypatch: pytest.MonkeyPatch, kiwi: Kiwi) -> Letters:
+    """The encoder that the command opens instead of the real one."""
+    opened = Letters()
+    monkeypatch.setattr(cli_eval, "FastembedEmbedder", lambda *_, **__: opened)
+    monkeypatch.setattr(cli_eval, "load_kiwi", lambda: kiwi)
+    return opened
+
+
+@pytest.fixture
+def evaluate(corpus: Path, questions: Path, tmp_path: Path, embedder: Letters) -> Callable[..., Result]:
+    """Run the command with further options."""
+    del embedder
+
+    def run(*options: str) -> Result:
+        arguments = [str(questions), "--corpus", str(corpus), "--home", str(tmp_path / "home"), *options]
+        return CliRunner().invoke(cli_eval.command, arguments, catch_exceptions=False)
+
+    return run
+
+
+def test_a_recording_index_keeps_what_it_publishes(corpus: Path, tmp_path: Path, kiwi: Kiwi) -> None:
+    """All points are at hand, and the index behind it holds as many and finds them."""
+    embedder, terms = Letters(), Terms(kiwi)
+    index = RecordingIndex(EdgeIndex(tmp_path / "index", compatible_with=None))
+    build(
         corpus,
-        folder,
+        index,
+        folder=tmp_path / "vectors",
         chunker=Chunker(kiwi, embedder.count_tokens, max_tokens=embedder.max_tokens),
         embedder=embedder,
-        terms=Terms(kiwi),
+        terms=terms,
         progress=lambda *_: None,
     )
-
-
-def test_a_trial_holds_the_index_and_its_passages(corpus: Path, tmp_path: Path, kiwi: Kiwi) -> None:
-    """The passages and vectors handed to the baseline are those in the index."""
-    embedder = Letters()
-    trial = built(corpus, tmp_path / "eval", embedder, kiwi)
-    manifest = trial.index.manifest()
+    manifest = index.manifest()
     assert manifest is not None
-    assert manifest.passages == len(trial.passages) == len(trial.vectors) == 4
-    for passage, vector in zip(trial.passages, trial.vectors, strict=True):
-        assert vector == pytest.approx(embedder.embed_query(passage.indexed_text), abs=1e-6)
+    assert manifest.passages == len(index.points) == 4
+    wanted = index.points[0]
+    query = HybridQuery(wanted.dense, wanted.sparse, 1, 4, dense_weight=1, lexical_weight=1, rrf_k=60)
+    assert [hit.passage for hit in index.search(query)] == [wanted.passage]
 
 
-def test_a_second_trial_embeds_only_what_is_new(corpus: Path, tmp_path: Path, kiwi: Kiwi) -> None:
+def test_eval_embeds_only_what_is_new(
+    evaluate: Callable[..., Result], embedder: Letters, corpus: Path
+) -> None:
     """Measuring again costs no embedding of what hasn't changed."""
-    built(corpus, tmp_path / "eval", Letters(), kiwi)
+    evaluate("--no-baseline")
+    assert embedder.embedded == 4
     (corpus / "faq.csv").write_text(
         "질문,답변\n예약은 어떻게 하나요?,날짜를 고르고 결제합니다.\n주차는요?,열 대까지 됩니다.\n",
         encoding="utf-8",
     )
-    again = Letters()
-    assert len(built(corpus, tmp_path / "eval", again, kiwi).passages) == 4
-    assert again.embedded == 1
+    evaluate("--no-baseline")
+    assert embedder.embedded == 5
 
 
-def test_an_empty_corpus_is_refused(tmp_path: Path, kiwi: Kiwi) -> None:
-    """Nothing indexed is nothing measured."""
-    with pytest.raises(CorpusEmptyError):
-        built(tmp_path / "nowhere", tmp_path / "eval", Letters(), kiwi)
-
-
-def test_eval_measures_and_writes(
-    corpus: Path, questions: Path, tmp_path: Path, kiwi: Kiwi, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_eval_measures_and_writes(evaluate: Callable[..., Result], tmp_path: Path) -> None:
     """The command shows table and misses, names what is out of reach, and writes the JSON."""
-    monkeypatch.setattr(cli_eval, "FastembedEmbedder", lambda *_, **__: Letters())
-    monkeypatch.setattr(cli_eval, "load_kiwi", lambda: kiwi)
     written = tmp_path / "figures.json"
-    home = tmp_path / "home"
-    result = CliRunner().invoke(
-        cli_eval.command,
-        [str(questions), "--corpus", str(corpus), "--home", str(home), "--json", str(written), "--misses"],
-        catch_exceptions=False,
-    )
+    result = evaluate("--json", str(written), "--misses")
     assert result.exit_code == 0
-    assert "point to: q-3" in result.output
-    assert "q-3 (rules, plain): 없는 곳을 가리키는 질문" in result.output
+    assert "point to: q-3" in result.stderr
+    assert "q-3 (rules, plain): 없는 곳을 가리키는 질문" in result.stdout
     figures = json.loads(written.read_bytes())
     everything = figures["scores"][-1]
     assert everything["scores"]["n"] == 3
     assert everything["scores"]["hit_4"] == everything["baseline"]["hit_4"] == pytest.approx(2 / 3)
-    assert not (home / "index").exists()
+    assert not (tmp_path / "home" / "index").exists()
 
 
-def test_eval_does_without_the_baseline(
-    corpus: Path, questions: Path, tmp_path: Path, kiwi: Kiwi, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_eval_does_without_the_baseline(evaluate: Callable[..., Result]) -> None:
     """The baseline is left out when it isn't wanted."""
-    monkeypatch.setattr(cli_eval, "FastembedEmbedder", lambda *_, **__: Letters())
-    monkeypatch.setattr(cli_eval, "load_kiwi", lambda: kiwi)
-    result = CliRunner().invoke(
-        cli_eval.command,
-        [str(questions), "--corpus", str(corpus), "--home", str(tmp_path / "home"), "--no-baseline"],
-        catch_exceptions=False,
-    )
-    assert "hit@4" in result.output
-    assert "baseline" not in result.output
+    result = evaluate("--no-baseline")
+    assert "hit@4" in result.stdout
+    assert "baseline" not in result.stdout
