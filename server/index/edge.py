@@ -112,5 +112,5 @@ def _open(folder: Path, manifest: Manifest) -> _Open:
     shard = load_shard(folder)
     found = count_points(shard, folder)
     if found != manifest.passages:
-        raise IndexDamagedError(str(folder), f"it holds {found} of {manifest.passages} passages")
+        raise IndexDamagedError(str(folder.parent), f"it holds {found} of {manifest.passages} passages")
     return _Open(manifest, shard)

@@ -101,11 +101,14 @@ def search_shard(shard: EdgeShard, folder: Path, query: HybridQuery) -> list[Hit
 
 @contextmanager
 def _engine(folder: Path) -> Iterator[None]:
-    """Translate the engine's exceptions, which have no class of their own."""
+    """Translate the engine's exceptions, which have no class of their own.
+
+    What they name is the whole generation: without its shard alone, its manifest would still say it is there.
+    """
     try:
         yield
     except Exception as error:
-        raise IndexDamagedError(str(folder), str(error)) from error
+        raise IndexDamagedError(str(folder.parent), str(error)) from error
 
 
 def _edge_point(point: Point) -> EdgePoint:
