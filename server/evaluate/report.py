@@ -46,8 +46,9 @@ def table(found: Sequence[Row]) -> Table:
     for title in ("", "", "n", "hit@1", "hit@4", "hit@10", "MRR"):
         drawn.add_column(title, justify="right" if title else "left")
     if any(row.baseline for row in found):
-        drawn.add_column("baseline\nhit@4", justify="right", style="dim")
-        drawn.add_column("baseline\nMRR", justify="right", style="dim")
+        drawn.caption = "base: the search that FutFut began with, over the same passages and vectors"
+        drawn.add_column("base\nhit@4", justify="right", style="dim")
+        drawn.add_column("base\nMRR", justify="right", style="dim")
     previous = None
     for row in found:
         if row.by != previous:

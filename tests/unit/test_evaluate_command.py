@@ -157,4 +157,4 @@ def test_eval_does_without_the_baseline(evaluate: Callable[..., Result]) -> None
     """The baseline is left out when it isn't wanted."""
     result = evaluate("--no-baseline")
     assert "hit@4" in result.stdout
-    assert "baseline" not in result.stdout
+    assert "base" not in result.stdout
