@@ -5,7 +5,7 @@ from contextlib import aclosing
 from functools import partial
 from time import perf_counter
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from kiwipiepy import Kiwi
 
 from server.admission import Admission
@@ -28,7 +28,6 @@ class Chat:
         passages: int,
         max_answer_tokens: int,
         admission: Admission,
-        limiter: CapacityLimiter,
     ) -> None:
         self._retriever = retriever
         self._generator = generator
@@ -37,7 +36,6 @@ class Chat:
         self._passages = passages
         self._max_answer_tokens = max_answer_tokens
         self._admission = admission
-        self._limiter = limiter
 
     async def answer(
         self,
@@ -67,7 +65,7 @@ class Chat:
 
         *history, question = messages
         with self._admission.place():
-            hits = await self._search(question.content, filters) if rag else []
+            hits = await self._search(question.content, filters) if rag else None
             mark("retrieved_ms")
             prompt = await self._prompt(question.content, hits, history)
             yield Sources(prompt.used)
@@ -97,7 +95,7 @@ class Chat:
     async def _search(self, question: str, filters: Mapping[str, tuple[str, ...]] | None) -> list[Hit]:
         return await self._retriever.search(question, limit=self._passages, filters=filters)
 
-    async def _prompt(self, question: str, hits: Sequence[Hit], history: Sequence[Message]) -> Prompt:
+    async def _prompt(self, question: str, hits: Sequence[Hit] | None, history: Sequence[Message]) -> Prompt:
         build = partial(
             build_prompt,
             self._system,
@@ -107,4 +105,4 @@ class Chat:
             count_tokens=self._generator.count_tokens,
             budget=self._generator.context_tokens - self._max_answer_tokens,
         )
-        return await to_thread.run_sync(build, limiter=self._limiter)
+        return await to_thread.run_sync(build)

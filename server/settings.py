@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     max_answer_tokens: Positive = Field(400, description="longest answer, in tokens")
     max_question_chars: Positive = Field(2000, description="longest message, in characters")
     max_messages: Positive = Field(40, description="longest conversation, in messages")
-    max_waiting: Positive = Field(16, description="questions that may wait for the model; beyond it 503")
+    max_under_way: Positive = Field(32, description="questions answered or waiting at once; beyond it 503")
 
     @property
     def models_dir(self) -> Path:

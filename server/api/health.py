@@ -16,12 +16,12 @@ async def live() -> Liveness:
 @get("/health/ready", summary="답할 수 있나 · Readiness")
 async def ready(resources: NamedDependency[Resources]) -> Readiness:
     """A real search through encoder and index; fails with a problem that says what is missing."""
-    manifest = await resources.probe()
+    manifest = await resources.search.probe()
     return Readiness(
         status="ready",
         generation=manifest.generation,
         passages=manifest.passages,
-        encoder=resources.embedder.fingerprint,
+        encoder=resources.search.embedder.fingerprint,
         model=resources.generator.name,
         mode=resources.generator.mode,
     )

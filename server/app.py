@@ -1,0 +1,64 @@
+"""The composition root of the HTTP service."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+
+from server.api import EXCEPTION_HANDLERS, ROUTES
+from server.chat import Chat
+from server.protocols import Retriever
+from server.resources import Resources, open_resources
+from server.settings import Settings
+
+MAX_BODY_BYTES = 1_000_000
+
+
+def create_app(settings: Settings, resources: Resources | None = None) -> Litestar:
+    """The service. Nothing is opened before it starts.
+
+    Args:
+        settings: the operator's choices.
+        resources: opened by the caller, who also closes them; opened and closed with the service if None.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncGenerator[None]:
+        if resources is not None:
+            app.state.resources = resources
+            yield
+            return
+        async with open_resources(settings) as opened:
+            app.state.resources = opened
+            yield
+
+    def provide_settings() -> Settings:
+        return settings
+
+    def provide_resources() -> Resources:
+        opened: Resources = app.state.resources
+        return opened
+
+    def provide_chat() -> Chat:
+        return provide_resources().chat
+
+    def provide_retriever() -> Retriever:
+        return provide_resources().retriever
+
+    app = Litestar(
+        route_handlers=list(ROUTES),
+        lifespan=[lifespan],
+        exception_handlers=EXCEPTION_HANDLERS,
+        request_max_body_size=MAX_BODY_BYTES,
+        dependencies={
+            "settings": Provide(provide_settings, sync_to_thread=False),
+            "resources": Provide(provide_resources, sync_to_thread=False),
+            "chat_service": Provide(provide_chat, sync_to_thread=False),
+            "retriever": Provide(provide_retriever, sync_to_thread=False),
+        },
+        openapi_config=OpenAPIConfig(title="FutFut · 풋풋이", version=version("futfut")),
+    )
+    return app

@@ -1,0 +1,163 @@
+"""What lives as long as the service does: opened together at start-up, closed together at the end."""
+
+import logging
+import os
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from anyio import CapacityLimiter, to_thread
+from kiwipiepy import Kiwi
+
+from modelfiles.compose import FOLDER as MODELFILES
+from modelfiles.compose import system_prompt
+from server.admission import Admission
+from server.chat import Chat
+from server.dense import FastembedEmbedder
+from server.domain import Manifest
+from server.errors import IndexMissingError, ModelMissingError
+from server.generate import ExtractiveGenerator, LlamaCppGenerator
+from server.index import Compatibility, open_index
+from server.lexical import Terms
+from server.protocols import Embedder, Generator, Index, Retriever
+from server.retrieve import HybridRetriever
+from server.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class ClosableIndex(Index, Protocol):
+    """An index that holds something open."""
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What finds passages: all that `futfut search` needs."""
+
+    index: ClosableIndex
+    embedder: Embedder
+    retriever: HybridRetriever
+
+    async def probe(self) -> Manifest:
+        """Search for real, and say what was searched.
+
+        Raises:
+            IndexMissingError, IndexMismatchError, IndexDamagedError, IndexUnreachableError: why no question
+                could be answered now.
+        """
+        await self.retriever.search("풋살", limit=1)
+        manifest = await to_thread.run_sync(self.index.manifest)
+        if manifest is None:
+            raise IndexMissingError("the place that was searched a moment ago")
+        return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The collaborators of all requests."""
+
+    search: Search
+    generator: Generator
+    chat: Chat
+
+    @property
+    def retriever(self) -> Retriever:
+        """Finds passages."""
+        return self.search.retriever
+
+
+@asynccontextmanager
+async def open_search(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[Search]:
+    """Open encoder and index; nothing is searched yet.
+
+    Raises:
+        EncoderMissingError, EncoderDamagedError: there is no usable encoder.
+    """
+    # Kiwi and ONNX compute on the cores there are: more searches at once would make all of them slower.
+    limiter = CapacityLimiter(settings.threads or os.cpu_count() or 1)
+    load = partial(FastembedEmbedder, settings.models_dir / settings.encoder, threads=settings.threads)
+    embedder = await to_thread.run_sync(load)
+    terms = Terms(kiwi)
+    index = open_index(settings, compatible_with=Compatibility(embedder.fingerprint, terms.fingerprint))
+    try:
+        yield Search(
+            index,
+            embedder,
+            HybridRetriever(
+                index,
+                embedder,
+                terms,
+                limiter=limiter,
+                candidates=settings.candidates,
+                dense_weight=settings.dense_weight,
+                lexical_weight=settings.lexical_weight,
+                rrf_k=settings.rrf_k,
+            ),
+        )
+    finally:
+        index.close()
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
+    """Open everything that answering takes, the model included; two to three seconds.
+
+    Without the model's file answers are extractive, and the log says so.
+
+    Raises:
+        EncoderMissingError, EncoderDamagedError: there is no usable encoder.
+        ModelLoadError, ModelfileError: the model's file or Modelfile is there, but not usable.
+    """
+    async with AsyncExitStack() as stack:
+        kiwi = await to_thread.run_sync(load_kiwi)
+        search = await stack.enter_async_context(open_search(settings, kiwi))
+        generator = await stack.enter_async_context(_open_generator(settings, kiwi))
+        yield Resources(
+            search=search,
+            generator=generator,
+            chat=Chat(
+                search.retriever,
+                generator,
+                kiwi,
+                system=system_prompt(),
+                passages=settings.passages,
+                max_answer_tokens=settings.max_answer_tokens,
+                admission=Admission(settings.max_under_way),
+            ),
+        )
+
+
+def load_kiwi() -> Kiwi:
+    """The one Kiwi of the process, warm: its first sentence costs more than all that follow."""
+    kiwi = Kiwi()
+    kiwi.tokenize("풋살은 다섯 명이 해요.")
+    return kiwi
+
+
+@asynccontextmanager
+async def _open_generator(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[Generator]:
+    load = partial(
+        LlamaCppGenerator.load, modelfile_path(settings.model), settings.models_dir, threads=settings.threads
+    )
+    try:
+        generator = await to_thread.run_sync(load)
+    except ModelMissingError as missing:
+        log.warning("%s Until then answers are put together from the passages, without a model.", missing)
+        yield ExtractiveGenerator(kiwi)
+        return
+    try:
+        yield generator
+    finally:
+        await to_thread.run_sync(generator.close)
+
+
+def modelfile_path(model: str) -> Path:
+    """A model by its Modelfile's name in modelfiles/ (`mini-q4_k_m`), or a Modelfile of the operator's by its path."""
+    return Path(model) if model.endswith(".Modelfile") else MODELFILES / f"{model}.Modelfile"
