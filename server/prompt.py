@@ -105,6 +105,6 @@ def _line(passage: Passage) -> str:
 
     On one line, because then no text of a document can pass for the next number or for the question.
     """
-    text = " ".join(passage.text.split())
+    text = " / ".join(" ".join(line.split()) for line in passage.text.splitlines() if line.strip())
     heading = " ".join((passage.context or passage.title).split())
     return text if heading in text else f"{heading} — {text}"

@@ -1,0 +1,164 @@
+"""What every generator does, whatever is behind it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import pytest
+from kiwipiepy import Kiwi
+
+from server.domain import Finished, GenerationEvent, Hit, Message, Passage, Prompt, TextDelta
+from server.generate import ExtractiveGenerator, LlamaCppGenerator
+from server.protocols import Generator
+from tests.tiny_model import write_modelfile, write_tiny_model
+
+QUESTION = "골키퍼는 공을 몇 초 가지고 있을 수 있어?"
+TEXT = "골키퍼는 자기 진영에서 공을 4초까지 가질 수 있어요. 골키퍼가 공을 4초 넘게 가지면 간접 프리킥이에요."
+HIT = Hit(Passage("1", "규칙.md", "골키퍼", "offset:0", TEXT), 1.0, 1, 1)
+ENDLESS = ["▁재", "밌", "어", "요", "."]
+MAX_TOKENS = 400
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", params=["extractive", "llama.cpp"])
+def generator(
+    request: pytest.FixtureRequest, kiwi: Kiwi, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Generator]:
+    if request.param == "extractive":
+        yield ExtractiveGenerator(kiwi)
+        return
+    folder: Path = tmp_path_factory.mktemp("models")
+    modelfile = write_modelfile(folder / "tiny.Modelfile", write_tiny_model(folder / "tiny.gguf", ENDLESS))
+    embedded = LlamaCppGenerator.load(modelfile, folder, threads=1)
+    yield embedded
+    embedded.close()
+
+
+Ask = Callable[[], AsyncGenerator[GenerationEvent]]
+
+
+@pytest.fixture
+def ask(generator: Generator) -> Ask:
+    """Asks the same question anew each time."""
+    messages = (Message("system", "풋풋이야."), Message("user", QUESTION))
+    prompt = Prompt(messages, generator.count_tokens(messages), (HIT,), ())
+    return lambda: generator.stream(prompt, QUESTION, max_tokens=MAX_TOKENS)
+
+
+async def whole(stream: AsyncGenerator[GenerationEvent]) -> list[GenerationEvent]:
+    async with aclosing(stream):
+        return [event async for event in stream]
+
+
+@pytest.mark.anyio
+async def test_text_then_one_end(generator: Generator, ask: Ask) -> None:
+    """A stream is text pieces, none empty, then exactly one end that counts what was said."""
+    *pieces, end = await whole(ask())
+    assert all(isinstance(piece, TextDelta) and piece.text for piece in pieces)
+    assert isinstance(end, Finished)
+    assert end.reason in {"stop", "length"}
+    assert 0 < end.usage.completion_tokens <= MAX_TOKENS
+    assert 0 < end.usage.prompt_tokens < generator.context_tokens
+
+
+def test_counting(generator: Generator) -> None:
+    """More messages and longer ones take more tokens."""
+    one = [Message("user", "풋살")]
+    assert 0 < generator.count_tokens(one) < generator.count_tokens([Message("user", "풋살 구장 예약")])
+    assert generator.count_tokens(one) < generator.count_tokens([*one, *one])
+
+
+def test_says_what_it_is(generator: Generator) -> None:
+    """A generator has a name, and says whether a model is behind it."""
+    assert generator.name
+    assert generator.mode == ("extractive" if isinstance(generator, ExtractiveGenerator) else "model")
+
+
+@pytest.mark.anyio
+async def test_the_same_question_has_the_same_answer(ask: Ask) -> None:
+    """Nothing of one answer leaks into the next."""
+    assert await whole(ask()) == await whole(ask())
+
+
+@pytest.mark.anyio
+async def test_closed_after_the_first_piece(ask: Ask) -> None:
+    """A stream that is closed early ends, and the next question is answered as ever."""
+    expected = await whole(ask())
+    stream = ask()
+    assert await anext(stream) == expected[0]
+    await stream.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+    assert await whole(ask()) == expected
+
+
+@pytest.mark.anyio
+async def test_closed_before_it_starts(ask: Ask) -> None:
+    """A stream that nobody reads takes nothing."""
+    await ask().aclose()
+    assert await whole(ask())
+
+
+@pytest.mark.anyio
+async def test_two_at_once(ask: Ask) -> None:
+    """Questions asked at the same time are all answered, each as if it were alone."""
+    expected = await whole(ask())
+    assert list(await asyncio.gather(whole(ask()), whole(ask()), whole(ask()))) == [expected] * 3
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("cancelled", [0, 1, 2])
+async def test_cancelled_while_others_go_on(ask: Ask, cancelled: int) -> None:
+    """Cancelling one of several, at work or waiting, leaves the others alone."""
+    expected = await whole(ask())
+    answers: dict[int, list[GenerationEvent]] = {}
+
+    async def answer(number: int, scope: anyio.CancelScope) -> None:
+        with scope:
+            answers[number] = await whole(ask())
+
+    scopes = [anyio.CancelScope() for _ in range(3)]
+    async with anyio.create_task_group() as tasks:
+        for number, scope in enumerate(scopes):
+            tasks.start_soon(answer, number, scope)
+        await anyio.lowlevel.checkpoint()
+        scopes[cancelled].cancel()
+    assert answers == {number: expected for number in range(3) if number != cancelled}
+
+
+@pytest.mark.anyio
+async def test_each_piece_awaited_in_a_task_of_its_own(ask: Ask) -> None:
+    """A server that watches for silence awaits each piece in a new task."""
+    stream = ask()
+    events = []
+    while True:
+        try:
+            events.append(await asyncio.create_task(anext(stream)))
+        except StopAsyncIteration:
+            break
+    assert events == await whole(ask())
+
+
+@pytest.mark.anyio
+async def test_the_loop_stays_free(ask: Ask) -> None:
+    """The event loop runs on while an answer is computed."""
+    turns = 0
+
+    async def tick() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.sleep(0.001)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tick)
+        await whole(ask())
+        tasks.cancel_scope.cancel()
+    assert turns > 1
