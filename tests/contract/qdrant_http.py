@@ -3,8 +3,8 @@
 import json
 import re
 import threading
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -73,7 +73,9 @@ class QdrantHttp:
         self.failure: int | None = None
         self._api_key = api_key
         self._lock = threading.Lock()  # local mode knows nothing of threads
+        self._closing = threading.Event()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http.daemon_threads = False
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 
     def __enter__(self) -> Self:
@@ -83,13 +85,15 @@ class QdrantHttp:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing.set()
         self._http.shutdown()
-        self._http.server_close()
+        self._http.server_close()  # waits for the calls under way
         self.local.close()
 
     def answer(self, method: str, path: str, key: str | None, body: Any) -> tuple[int, Any]:
         """Status and JSON of one call."""
-        time.sleep(self.delay)
+        if self._closing.wait(self.delay):
+            return 503, {"status": {"error": "closing"}}
         if self.failure is not None:
             return self.failure, {"status": {"error": "told to fail"}}
         if key != self._api_key:
@@ -117,11 +121,12 @@ class QdrantHttp:
                     json.loads(raw) if raw else None,
                 )
                 content = json.dumps(result).encode()
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
+                with suppress(ConnectionError):  # the client has given up waiting
+                    self.send_response(status)
+                    self.send_header("content-type", "application/json")
+                    self.send_header("content-length", str(len(content)))
+                    self.end_headers()
+                    self.wfile.write(content)
 
             do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - what http.server calls
 
