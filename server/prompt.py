@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from server.domain import Hit, Message, Passage, Prompt
 from server.errors import QuestionTooLongError
 
-_NOTHING_FOUND = "참고 자료: 없음"
-_PASSAGES = "참고 자료:"
-_QUESTION = "질문: "
+# Of the layouts tried on a model of half a billion parameters, this is the one that it neither copies from nor
+# loses the thread of: no brackets, no line above the passages, nothing between them and the question. Told in
+# these words that there is nothing, it declines; told so in a sentence, it makes something up.
+_NOTHING_FOUND = "자료: 없음"
 
 
 def build_prompt(  # noqa: PLR0913 - everything a prompt is made of, and nothing else
@@ -94,17 +95,15 @@ def _largest(fits: Prompt, build: Callable[[int], Prompt], sizes: Sequence[int],
 
 
 def _last_message(question: str, hits: Sequence[Hit]) -> str:
-    if not hits:
-        return f"{_NOTHING_FOUND}\n\n{_QUESTION}{question}"
-    lines = [f"[{number}] {_line(hit.passage)}" for number, hit in enumerate(hits, start=1)]
-    return "\n".join([_PASSAGES, *lines, "", f"{_QUESTION}{question}"])
+    lines = [f"자료 {number}. {_line(hit.passage)}" for number, hit in enumerate(hits, start=1)]
+    return "\n".join([*(lines or [_NOTHING_FOUND]), "", f"질문: {question}"])
 
 
 def _line(passage: Passage) -> str:
     """A passage on one line, under its headings unless its text names them.
 
-    On one line, because then no text of a document can pass for the next number or for the question.
+    On one line, because then no text of a document can pass for the next passage or for the question.
     """
     text = " / ".join(" ".join(line.split()) for line in passage.text.splitlines() if line.strip())
     heading = " ".join((passage.context or passage.title).split())
-    return text if heading in text else f"{heading} — {text}"
+    return text if heading in text else f"{heading}: {text}"

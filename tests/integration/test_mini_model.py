@@ -71,7 +71,7 @@ async def test_a_second_question_reuses_the_first_ones_prefix(generator: LlamaCp
 async def test_cancelled_while_the_prompt_is_evaluated(generator: LlamaCppGenerator) -> None:
     """Cancelling returns at once, and the question asked again is answered as ever.
 
-    The answer is a certain one: where two tokens are as good as equal, what was cached already decides, because
+    The answer is a certain one: where two tokens are nearly equal, what was cached already decides, because
     llama.cpp's sums depend on how a prompt is cut into batches.
     """
     question = "골키퍼는 공을 몇 초까지 가질 수 있어?"
