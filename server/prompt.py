@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from server.domain import Hit, Message, Passage, Prompt
 from server.errors import QuestionTooLongError
 
-# Of the layouts tried on a model of half a billion parameters, this is the one that it neither copies from nor
+# Of the layouts tried on a model of half a billion parameters, this is the one it neither copies from nor
 # loses the thread of: no brackets, no line above the passages, nothing between them and the question. Told in
 # these words that there is nothing, it declines; told so in a sentence, it makes something up.
 _NOTHING_FOUND = "자료: 없음"
