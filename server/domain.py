@@ -88,10 +88,14 @@ class SparseVector:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A passage with both of its vectors; `dense` is L2-normalized and has the encoder's dimensions."""
+    """A passage with its vectors, for both legs of a search.
+
+    `dense` has one vector for the whole passage, then one for each of its windows (short stretches of its text);
+    each is L2-normalized and has the encoder's dimensions. A question is as near as it is to the nearest of them.
+    """
 
     passage: Passage
-    dense: tuple[float, ...]
+    dense: tuple[tuple[float, ...], ...]
     sparse: SparseVector
 
 

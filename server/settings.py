@@ -29,9 +29,9 @@ class Settings(BaseSettings):
 
     passages: Positive = Field(4, description="passages put before the model")
     candidates: Positive = Field(50, description="candidates that each leg of the search brings")
-    dense_weight: float = Field(1.0, ge=0, description="weight of the vector leg in the fusion")
+    dense_weight: float = Field(1.5, ge=0, description="weight of the vector leg in the fusion")
     lexical_weight: float = Field(1.0, ge=0, description="weight of the BM25 leg in the fusion")
-    rrf_k: Positive = Field(60, description="k of reciprocal rank fusion")
+    rrf_k: Positive = Field(6, description="k of reciprocal rank fusion")
 
     max_answer_tokens: Positive = Field(400, description="longest answer, in tokens")
     max_question_chars: Positive = Field(2000, description="longest message, in characters")

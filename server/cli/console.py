@@ -58,7 +58,9 @@ def build_progress() -> Iterator[BuildProgress]:
         TimeRemainingColumn(),
         console=errors_console(),
     ) as progress:
-        tasks = {stage: progress.add_task(label, visible=False, total=None) for stage, label in _STAGES.items()}
+        tasks = {
+            stage: progress.add_task(label, visible=False, total=None) for stage, label in _STAGES.items()
+        }
 
         def show(stage: Stage, done: int, total: int | None) -> None:
             progress.update(tasks[stage], completed=done, total=total, visible=True)

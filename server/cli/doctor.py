@@ -34,7 +34,9 @@ def command(home: Path | None) -> None:
         except FutFutError as error:
             failed = True
             click.echo(f"  --   {name:<10} {error}")
-    click.echo("Something is missing; the lines above say what to run." if failed else "All well: futfut serve")
+    click.echo(
+        "Something is missing; the lines above say what to run." if failed else "All well: futfut serve"
+    )
     sys.exit(failed)
 
 

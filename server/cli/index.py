@@ -42,12 +42,14 @@ def command(corpus: Path | None, home: Path | None) -> None:
     finally:
         live.close()
     for skipped in report.skipped:
-        errors_console().print(f"    left out: {skipped.source}: {skipped.reason}", markup=False, highlight=False)
+        errors_console().print(
+            f"    left out: {skipped.source}: {skipped.reason}", markup=False, highlight=False
+        )
     holds = f"{report.passages} passages of {report.documents} documents"
     if report.unchanged:
         click.echo(f"Nothing has changed: {holds}.")
     else:
         click.echo(
             f"Indexed {holds} in {report.seconds:.1f} s "
-            f"({report.embedded} embedded, {report.reused} known already, {len(report.skipped)} files left out)."
+            f"({report.embedded} vectors computed, {report.reused} known already, {len(report.skipped)} files left out)."
         )

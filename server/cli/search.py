@@ -18,7 +18,9 @@ from server.settings import Settings
 
 @click.command("search")
 @click.argument("question")
-@click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True, help="How many passages.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100), default=10, show_default=True, help="How many passages."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what POST /search answers.")
 @home_option
 def command(question: str, limit: int, as_json: bool, home: Path | None) -> None:

@@ -4,15 +4,16 @@ import importlib.metadata
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
 
 from kiwipiepy import Kiwi
 
+from server.documents.naming import file_title
 from server.documents.packing import fitting_units, merge_small, pack, tidy, trim
 from server.documents.sentences import Span, split_sentences
+from server.documents.windows import windows
 from server.domain import Block, BlockKind, Document, Passage
 
-VERSION = 2  # of the readers and the chunker: raise it when either makes other passages of the same files
+VERSION = 4  # of the readers and the chunker: raise it when either makes other passages of the same files
 MIN_MAX_TOKENS = 64
 CONTEXT_SHARE = 3  # the context takes at most one in so many tokens
 SEPARATOR = " > "
@@ -32,6 +33,7 @@ class Chunker:
         count_tokens: what a text takes of `max_tokens`, the encoder's own marks included.
         max_tokens: the encoder's limit, at least 64.
         target_chars: how long a passage of several sentences may become.
+        window_chars: how long a window of several sentences may become.
         overlap_sentences: how many sentences a passage repeats of the one before, where they fit.
 
     Raises:
@@ -44,7 +46,8 @@ class Chunker:
         count_tokens: Callable[[str], int],
         *,
         max_tokens: int,
-        target_chars: int = 400,
+        target_chars: int = 500,
+        window_chars: int = 100,
         overlap_sentences: int = 0,
     ) -> None:
         if max_tokens < MIN_MAX_TOKENS:
@@ -53,6 +56,7 @@ class Chunker:
         self._count_tokens = count_tokens
         self._max_tokens = max_tokens
         self._target_chars = target_chars
+        self._window_chars = window_chars
         self._overlap = overlap_sentences
 
     @property
@@ -61,7 +65,7 @@ class Chunker:
         kiwi = importlib.metadata.version("kiwipiepy")
         return (
             f"chunker-{VERSION};kiwi={kiwi};max_tokens={self._max_tokens};"
-            f"target_chars={self._target_chars};overlap_sentences={self._overlap}"
+            f"target_chars={self._target_chars};window_chars={self._window_chars};overlap_sentences={self._overlap}"
         )
 
     def chunk(self, document: Document) -> list[Passage]:
@@ -88,12 +92,17 @@ class Chunker:
                 )
         return passages
 
+    def windows(self, passage: Passage) -> list[str]:
+        """The stretches of a passage that are embedded beside the whole of it."""
+        return windows(self._kiwi, passage, target_chars=self._window_chars)
+
     def _heading(self, document: Document, block: Block) -> tuple[str, ...]:
         """What the block's passages may carry as context, outermost first, within its share of the tokens."""
-        # A title that is only the file's name isn't the author's: it made every passage of a file alike to the
-        # encoder, and cost rules five points of hit@4.
-        title = "" if document.title == PurePosixPath(document.source).stem else document.title
-        parts = dict.fromkeys(tidy(part) for part in (title, *block.headings, block.title))
+        parts = dict.fromkeys(tidy(part) for part in (document.title, *block.headings, block.title))
+        if block.kind is BlockKind.PROSE:
+            # A file's bare name tells a row what table it is from, but makes long passages of prose alike to the
+            # encoder: it cost questions on the rules five points of hit@4.
+            parts.pop(file_title(document.source), None)
         heading = [part for part in parts if part]
         while heading and self._count_tokens(SEPARATOR.join(heading)) > self._max_tokens // CONTEXT_SHARE:
             # The nearest heading says most: the outer ones go first, and it is cut only when it is alone.

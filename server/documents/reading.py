@@ -2,11 +2,12 @@
 
 import stat
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from server.documents.decoding import decode
 from server.documents.json_records import read_json, read_jsonl
 from server.documents.markdown import read_markdown
+from server.documents.naming import file_title
 from server.documents.plain_text import read_plain_text
 from server.documents.table import read_table
 from server.domain import Document
@@ -44,7 +45,7 @@ def read_document(path: Path, source: str, *, max_bytes: int = MAX_BYTES) -> Doc
     if not text.strip():
         raise DocumentError(source, "is empty")
     try:
-        document = reader(text, source, PurePosixPath(source).stem.replace("_", " "))
+        document = reader(text, source, file_title(source))
     except RecursionError as error:
         raise DocumentError(source, "is nested too deeply") from error
     if not document.blocks:

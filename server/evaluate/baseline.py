@@ -27,7 +27,7 @@ class Baseline:
     def __init__(self, points: Sequence[Point], embedder: Embedder, kiwi: Kiwi) -> None:
         """Fit BM25 to the points, at least one; the embedder is the one that made their vectors."""
         self._passages = [point.passage for point in points]
-        self._vectors = np.array([point.dense for point in points], dtype=np.float32)
+        self._vectors = np.array([point.dense[0] for point in points], dtype=np.float32)
         self._embedder = embedder
         self._kiwi = kiwi
         self._okapi = BM25Okapi([self._morphemes(passage.indexed_text) for passage in self._passages])

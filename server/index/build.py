@@ -1,9 +1,10 @@
 """A folder of documents → a new generation of the index, doing again only what has changed."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -18,7 +19,10 @@ from server.lexical import Bm25
 from server.protocols import Embedder, Index
 
 _EMBED_BATCH = 64  # texts between two commits of the vector cache: what a kill can cost
-_READ_BATCH = 512  # vectors read from the cache at once
+_READ_BATCH = 256  # passages whose vectors are read from the cache at once
+
+# Passages in their order, each with the texts that it has a vector of: the whole, then its windows.
+_Views = dict[Passage, tuple[str, ...]]
 
 Stage = Literal["read", "terms", "embed", "publish"]
 
@@ -39,6 +43,10 @@ class Chunks(Protocol):
         """The document's passages, in its order."""
         ...
 
+    def windows(self, passage: Passage) -> Sequence[str]:
+        """The stretches of a passage that get a vector of their own."""
+        ...
+
 
 class TermsOf(Protocol):
     """Text to terms, as `server.lexical.Terms` makes them."""
@@ -54,7 +62,7 @@ class TermsOf(Protocol):
 class Report:
     """What a build did.
 
-    `embedded` texts went through the encoder; `reused` passages had their vector already. `unchanged` says
+    `embedded` vectors were computed, `reused` ones were known. `unchanged` says
     that the live generation was built from the same, and nothing was done.
     """
 
@@ -104,23 +112,23 @@ def build(  # noqa: PLR0913 - all that an index is made from
         )
         live = _live(index)
         if live is not None and live.fingerprint == fingerprint:
-            return _report(live, embedded=0, started=started, unchanged=True)
-        documents, passages, skipped = _read(corpus, chunker, progress)
+            return _report(live, embedded=0, reused=0, started=started, unchanged=True)
+        documents, views, skipped = _read(corpus, chunker, progress)
         manifest = Manifest(
             generation=generation_name(now := datetime.now(UTC)),
             fingerprint=fingerprint,
-            passages=len(passages),
+            passages=len(views),
             documents=documents,
             created=now.isoformat(timespec="seconds"),
             dimensions=embedder.dimensions,
             skipped=skipped,
         )
-        bm25 = _fit(passages, terms, progress)
+        bm25 = _fit(views, terms, progress)
         with VectorCache(folder / "vectors.sqlite", encoder=embedder.fingerprint) as vectors:
-            embedded = _embed(passages, embedder, vectors, progress)
-            index.publish(manifest, _points(passages, bm25, vectors, progress))
-            vectors.keep_only({text_key(passage.indexed_text) for passage in passages})
-    return _report(manifest, embedded=embedded, started=started, unchanged=False)
+            embedded, reused = _embed(views, embedder, vectors, progress)
+            index.publish(manifest, _points(views, bm25, vectors, progress))
+            vectors.keep_only({text_key(text) for texts in views.values() for text in texts})
+    return _report(manifest, embedded=embedded, reused=reused, started=started, unchanged=False)
 
 
 def _live(index: Index) -> Manifest | None:
@@ -130,25 +138,23 @@ def _live(index: Index) -> Manifest | None:
         return None
 
 
-def _report(manifest: Manifest, *, embedded: int, started: float, unchanged: bool) -> Report:
+def _report(manifest: Manifest, *, embedded: int, reused: int, started: float, unchanged: bool) -> Report:
     return Report(
         generation=manifest.generation,
         documents=manifest.documents,
         passages=manifest.passages,
         embedded=embedded,
-        reused=manifest.passages - embedded,
+        reused=reused,
         skipped=manifest.skipped,
         seconds=time.monotonic() - started,
         unchanged=unchanged,
     )
 
 
-def _read(
-    corpus: Path, chunker: Chunks, progress: Progress
-) -> tuple[int, list[Passage], tuple[Skipped, ...]]:
-    """Documents read, their passages (a passage that occurs twice in one place is one), files left out."""
+def _read(corpus: Path, chunker: Chunks, progress: Progress) -> tuple[int, _Views, tuple[Skipped, ...]]:
+    """Documents read, their passages with what is to be embedded of each, files left out."""
     documents = 0
-    passages: dict[str, Passage] = {}
+    views: _Views = {}
     skipped: list[Skipped] = []
     for found in read_corpus(corpus):
         if isinstance(found, Skipped):
@@ -156,14 +162,14 @@ def _read(
             continue
         documents += 1
         for passage in chunker.chunk(found):
-            passages.setdefault(passage.id, passage)
+            views[passage] = (passage.indexed_text, *chunker.windows(passage))
         progress("read", documents, None)
-    if not passages:
+    if not views:
         raise CorpusEmptyError(corpus)
-    return documents, list(passages.values()), tuple(skipped)
+    return documents, views, tuple(skipped)
 
 
-def _fit(passages: Sequence[Passage], terms: TermsOf, progress: Progress) -> Bm25:
+def _fit(passages: Collection[Passage], terms: TermsOf, progress: Progress) -> Bm25:
     def terms_of_each() -> Iterator[list[str]]:
         for done, passage in enumerate(passages, start=1):
             yield terms(passage.indexed_text)
@@ -172,10 +178,10 @@ def _fit(passages: Sequence[Passage], terms: TermsOf, progress: Progress) -> Bm2
     return Bm25.fit(terms_of_each())
 
 
-def _embed(passages: Sequence[Passage], embedder: Embedder, vectors: VectorCache, progress: Progress) -> int:
-    """Compute the vectors that the cache doesn't have; returns how many."""
+def _embed(views: _Views, embedder: Embedder, vectors: VectorCache, progress: Progress) -> tuple[int, int]:
+    """Compute the vectors that the cache doesn't have; returns how many those were, and how many it had."""
     known = vectors.known()
-    wanted = {text_key(passage.indexed_text): passage.indexed_text for passage in passages}
+    wanted = {text_key(text): text for texts in views.values() for text in texts}
     missing = [(key, text) for key, text in wanted.items() if key not in known]
     done = 0
     for batch in batched(missing, _EMBED_BATCH):
@@ -183,15 +189,13 @@ def _embed(passages: Sequence[Passage], embedder: Embedder, vectors: VectorCache
         vectors.put((key, vector) for (key, _), vector in zip(batch, computed, strict=True))
         done += len(batch)
         progress("embed", done, len(missing))
-    return len(missing)
+    return len(missing), len(wanted) - len(missing)
 
 
-def _points(
-    passages: Sequence[Passage], bm25: Bm25, vectors: VectorCache, progress: Progress
-) -> Iterator[Point]:
-    """All passages with both vectors, a batch at a time, so that they are never in memory together."""
-    for batch in batched(enumerate(passages), _READ_BATCH):
-        dense = vectors.get([text_key(passage.indexed_text) for _, passage in batch])
-        for (number, passage), vector in zip(batch, dense, strict=True):
-            yield Point(passage, vector, bm25.passage_weights(number))
-            progress("publish", number + 1, len(passages))
+def _points(views: _Views, bm25: Bm25, vectors: VectorCache, progress: Progress) -> Iterator[Point]:
+    """All passages with all vectors, a batch at a time, so that they are never in memory together."""
+    for batch in batched(enumerate(views.items()), _READ_BATCH):
+        dense = iter(vectors.get([text_key(text) for _, (_, texts) in batch for text in texts]))
+        for number, (passage, texts) in batch:
+            yield Point(passage, tuple(islice(dense, len(texts))), bm25.passage_weights(number))
+            progress("publish", number + 1, len(views))

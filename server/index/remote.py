@@ -186,7 +186,13 @@ class QdrantIndex:
             self._client.create_collection(
                 collection,
                 vectors_config={
-                    DENSE: models.VectorParams(size=manifest.dimensions, distance=models.Distance.DOT)
+                    DENSE: models.VectorParams(
+                        size=manifest.dimensions,
+                        distance=models.Distance.DOT,
+                        multivector_config=models.MultiVectorConfig(
+                            comparator=models.MultiVectorComparator.MAX_SIM
+                        ),
+                    )
                 },
                 sparse_vectors_config={TERMS: models.SparseVectorParams()},
                 metadata=msgspec.to_builtins(manifest),

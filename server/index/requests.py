@@ -7,10 +7,10 @@ from server.index.points import DENSE, TERMS, overfetch, payload
 
 
 def point_struct(point: Point) -> models.PointStruct:
-    """A point with its two named vectors."""
+    """A point with its named vectors."""
     return models.PointStruct(
         id=point.passage.id,
-        vector={DENSE: list(point.dense), TERMS: _sparse(point.sparse)},
+        vector={DENSE: [list(vector) for vector in point.dense], TERMS: _sparse(point.sparse)},
         payload=payload(point.passage),
     )
 
@@ -18,8 +18,8 @@ def point_struct(point: Point) -> models.PointStruct:
 def query_batch(query: HybridQuery) -> list[models.QueryRequest]:
     """The fused query, then its dense and its lexical leg alone, which say the ranks."""
     condition = _filter(query)
-    legs: list[tuple[str, list[float] | models.SparseVector]] = [
-        (DENSE, list(query.dense)),
+    legs: list[tuple[str, list[list[float]] | models.SparseVector]] = [
+        (DENSE, [list(query.dense)]),
         (TERMS, _sparse(query.sparse)),
     ]
     fused = models.QueryRequest(

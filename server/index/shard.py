@@ -16,6 +16,8 @@ from qdrant_edge import (
     Filter,
     Fusion,
     MatchAny,
+    MultiVectorComparator,
+    MultiVectorConfig,
     PayloadSchemaType,
     Prefetch,
     Query,
@@ -46,7 +48,13 @@ def write_shard(folder: Path, dimensions: int, points: Iterable[Point]) -> None:
         IndexDamagedError: the engine refuses a point or can't write.
     """
     config = EdgeConfig(
-        vectors={DENSE: EdgeVectorParams(size=dimensions, distance=Distance.Dot)},
+        vectors={
+            DENSE: EdgeVectorParams(
+                size=dimensions,
+                distance=Distance.Dot,
+                multivector_config=MultiVectorConfig(MultiVectorComparator.MaxSim),
+            )
+        },
         sparse_vectors={TERMS: EdgeSparseVectorParams()},
         optimizers=EdgeOptimizersConfig(indexing_threshold=_GRAPH_FROM_KILOBYTES),
         wal_enabled=False,
@@ -115,7 +123,7 @@ def _edge_point(point: Point) -> EdgePoint:
     return EdgePoint(
         point.passage.id,
         {
-            DENSE: list(point.dense),
+            DENSE: [list(vector) for vector in point.dense],
             TERMS: SparseVector(list(point.sparse.indices), list(point.sparse.values)),
         },
         payload(point.passage),
@@ -123,7 +131,7 @@ def _edge_point(point: Point) -> EdgePoint:
 
 
 def _batch(query: HybridQuery) -> QueryBatchRequest:
-    dense = Query.Nearest(list(query.dense), using=DENSE)
+    dense = Query.Nearest([list(query.dense)], using=DENSE)
     lexical = Query.Nearest(SparseVector(list(query.sparse.indices), list(query.sparse.values)), using=TERMS)
     condition = _filter(query)
     fused = QueryRequest(

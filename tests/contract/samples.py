@@ -38,7 +38,7 @@ def points(count: int, *, edition: str = "처음", seed: int = 0) -> list[Point]
         made.append(
             Point(
                 passage=passage(number, edition=edition),
-                dense=tuple((vector / np.linalg.norm(vector)).tolist()),
+                dense=(tuple((vector / np.linalg.norm(vector)).tolist()),),
                 sparse=SparseVector(tuple(indices), tuple(rng.uniform(0.1, 3, 6).tolist())),
             )
         )
@@ -80,4 +80,4 @@ def dot(left: Point, right: HybridQuery) -> tuple[float, float]:
     lexical = sum(
         weights.get(i, 0.0) * v for i, v in zip(right.sparse.indices, right.sparse.values, strict=True)
     )
-    return float(np.dot(left.dense, right.dense)), lexical
+    return float(np.dot(left.dense[0], right.dense)), lexical

@@ -134,9 +134,9 @@ def test_ties_are_always_broken_alike(index: AnyIndex) -> None:
     """Of two passages with equal scores, the one the dense leg ranks higher comes first, every time."""
     # Two legs that have nothing in common: with equal weights, ranks 1 and 1 tie, ranks 2 and 2, and so on.
     made = [
-        replace(point, dense=(1.0 - number / 20, *[0.0] * 7), sparse=SparseVector((), ()))
+        replace(point, dense=((1.0 - number / 20, *[0.0] * 7),), sparse=SparseVector((), ()))
         if number < 10
-        else replace(point, dense=(-1.0, *[0.0] * 7), sparse=SparseVector((7,), (20.0 - number,)))
+        else replace(point, dense=((-1.0, *[0.0] * 7),), sparse=SparseVector((7,), (20.0 - number,)))
         for number, point in enumerate(points(20))
     ]
     index.publish(manifest(made), made)
@@ -144,6 +144,20 @@ def test_ties_are_always_broken_alike(index: AnyIndex) -> None:
     expected = [passage(number).id for number in (0, 10, 1, 11, 2)]
     for _ in range(30):
         assert ids(index.search(asked)) == expected
+
+
+def test_nearest_window_counts(index: AnyIndex) -> None:
+    """A passage is as near as the nearest of its vectors, and comes once however many of them are near."""
+    near, other, far = ((x, *[0.0] * 7) for x in (0.9, 0.5, -1.0))
+    windows = {0: (far, near, far), 1: (other, other), 2: (far,)}
+    made = [
+        replace(point, dense=windows[number], sparse=SparseVector((), ()))
+        for number, point in enumerate(points(3))
+    ]
+    index.publish(manifest(made), made)
+    found = index.search(query(dense=(1.0, *[0.0] * 7), sparse=SparseVector((), ())))
+    assert ids(found) == [passage(number).id for number in (0, 1, 2)]
+    assert [hit.dense_rank for hit in found] == [1, 2, 3]
 
 
 def test_question_without_terms(index: AnyIndex) -> None:

@@ -36,6 +36,11 @@ class LineChunker:
             for line in filter(None, map(str.strip, block.text.splitlines()))
         ]
 
+    def windows(self, passage: Passage) -> list[str]:
+        """The parts of a line that slashes set apart."""
+        parts = passage.text.split(" / ")
+        return parts if len(parts) > 1 else []
+
 
 class WordTerms:
     """A term a word."""

@@ -114,6 +114,17 @@ def test_new_code_builds_anew(corpus: Path, folder: Path, part: str) -> None:
     assert len(embedder.embedded) == (3 if part == "encoder" else 0)
 
 
+def test_a_window_finds_its_passage(corpus: Path, folder: Path, index: EdgeIndex) -> None:
+    """What stands in a window alone finds the whole passage, once; each window is embedded once."""
+    windows = ["골키퍼는 4초까지 공을 가진다", "킥인은 4초 안에 찬다", "풋살화는 밑창이 평평하다"]
+    (corpus / "모음.txt").write_text(" / ".join(windows), encoding="utf-8")
+    report = build_lines(corpus, index, folder)
+    assert (report.passages, report.embedded) == (4, 4)  # the three lines are windows of the fourth, too
+    found = [hit.passage.text for hit in index.search(ask("풋살화는 밑창이 평평하다"))]
+    assert set(found[:2]) == {windows[2], " / ".join(windows)}
+    assert len(found) == len(set(found))
+
+
 def test_repeated_passages_are_one(corpus: Path, folder: Path, index: EdgeIndex) -> None:
     """A passage that comes twice with one id is indexed once; one text in two files is embedded once."""
     (corpus / "규칙.txt").write_text("같은 줄\n같은 줄\n", encoding="utf-8")

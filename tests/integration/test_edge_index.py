@@ -44,7 +44,7 @@ def engine_scores(folder: Path, corpus: list[list[str]], question: list[str]) ->
     write_shard(
         shard_folder,
         DIMENSIONS,
-        (Point(passage(number), dense, bm25.passage_weights(number)) for number in range(len(corpus))),
+        (Point(passage(number), (dense,), bm25.passage_weights(number)) for number in range(len(corpus))),
     )
     asked = query_vector(question)
     nearest = Query.Nearest(EdgeSparseVector(list(asked.indices), list(asked.values)), using=TERMS)
