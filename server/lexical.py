@@ -29,21 +29,25 @@ _RUN = re.compile(r"[가-힣a-z0-9]+")
 _BIGRAM_MARK = "#"  # no content morpheme holds one, so "경기" the word and "#경기" the bigram stay apart
 
 
+def terms_fingerprint() -> str:
+    """Changes whenever the same text could get other terms or the same terms other weights."""
+    return (
+        f"morphemes+bigrams-1 kiwipiepy-{version('kiwipiepy')} "
+        f"kiwipiepy_model-{version('kiwipiepy_model')} "
+        f"rank-bm25-{version('rank-bm25')} k1={K1} b={B} epsilon={EPSILON}"
+    )
+
+
 class Terms:
     """Terms of a text: Kiwi's content morphemes, and the character bigrams of the text without its spaces.
 
     Morphemes match a word whatever its endings; bigrams match what people write without spaces or misspell.
     Spaces are dropped before bigrams are cut, so that "골 클리어런스" and "골클리어런스" share all of them.
-    `fingerprint` changes whenever the same text could get other terms or the same terms other weights.
     """
 
     def __init__(self, kiwi: Kiwi) -> None:
         self._kiwi = kiwi
-        self.fingerprint = (
-            f"morphemes+bigrams-1 kiwipiepy-{version('kiwipiepy')} "
-            f"kiwipiepy_model-{version('kiwipiepy_model')} "
-            f"rank-bm25-{version('rank-bm25')} k1={K1} b={B} epsilon={EPSILON}"
-        )
+        self.fingerprint = terms_fingerprint()
 
     def __call__(self, text: str) -> list[str]:
         """The terms of `text`, repeated as often as they occur."""

@@ -14,7 +14,7 @@ from rich.progress import track
 
 from server.cli.console import build_progress, corpus_option, errors_console, home_option, settings_with
 from server.dense import FastembedEmbedder
-from server.documents import Chunker
+from server.documents import Chunker, Sizes
 from server.evaluate.baseline import Baseline
 from server.evaluate.judge import out_of_reach
 from server.evaluate.metrics import Outcome, Search, ask
@@ -86,7 +86,7 @@ def _fill(index: Index, settings: Settings, embedder: Embedder, kiwi: Kiwi) -> N
             settings.corpus,
             index,
             folder=settings.home / "eval" / settings.corpus.resolve().name,
-            chunker=Chunker(kiwi, embedder.count_tokens, max_tokens=embedder.max_tokens),
+            chunker=Chunker(kiwi, embedder.count_tokens, Sizes(embedder.max_tokens)),
             embedder=embedder,
             terms=Terms(kiwi),
             progress=progress,

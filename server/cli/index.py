@@ -4,12 +4,15 @@ from pathlib import Path
 
 import click
 
+from modelfiles.encoder import read_encoder_manifest
 from server.cli.console import build_progress, corpus_option, errors_console, home_option, settings_with
-from server.dense import FastembedEmbedder
-from server.documents import Chunker
-from server.index import build, open_index
-from server.lexical import Terms
-from server.resources import load_kiwi
+from server.documents import Chunker, Sizes
+from server.domain import Skipped
+from server.errors import EncoderMissingError
+from server.index import Report, build, built_from, fingerprint_of, open_index
+from server.lexical import Terms, terms_fingerprint
+from server.protocols import Index
+from server.settings import Settings
 
 
 @click.command("index")
@@ -25,31 +28,54 @@ def command(corpus: Path | None, home: Path | None) -> None:
     Example: futfut index --corpus ~/documents
     """
     settings = settings_with(corpus=corpus, home=home)
+    encoder = settings.models_dir / settings.encoder
+    try:
+        manifest = read_encoder_manifest(encoder)
+    except FileNotFoundError as error:
+        raise EncoderMissingError(encoder) from error
+    sizes = Sizes(manifest.max_tokens)
+    index = open_index(settings, compatible_with=None)
+    try:
+        fingerprint = fingerprint_of(
+            settings.corpus,
+            chunker=sizes.fingerprint,
+            terms=terms_fingerprint(),
+            encoder=manifest.fingerprint,
+        )
+        if (live := built_from(fingerprint, index)) is not None:
+            _name(live.skipped)
+            click.echo(f"Nothing has changed: {live.passages} passages of {live.documents} documents.")
+            return
+        report = _build(settings, index, sizes)
+    finally:
+        index.close()
+    _name(report.skipped)
+    click.echo(
+        f"Indexed {report.passages} passages of {report.documents} documents in {report.seconds:.1f} s "
+        f"({report.embedded} vectors computed, {report.reused} known already, "
+        f"{len(report.skipped)} files left out)."
+    )
+
+
+def _build(settings: Settings, index: Index, sizes: Sizes) -> Report:
+    # These take seconds to import and to load, which a corpus that hasn't changed shouldn't cost.
+    from server.dense import FastembedEmbedder  # noqa: PLC0415
+    from server.resources import load_kiwi  # noqa: PLC0415
+
     embedder = FastembedEmbedder(settings.models_dir / settings.encoder, threads=settings.threads)
     kiwi = load_kiwi()
-    live = open_index(settings, compatible_with=None)
-    try:
-        with build_progress() as progress:
-            report = build(
-                settings.corpus,
-                live,
-                folder=settings.index_dir,
-                chunker=Chunker(kiwi, embedder.count_tokens, max_tokens=embedder.max_tokens),
-                embedder=embedder,
-                terms=Terms(kiwi),
-                progress=progress,
-            )
-    finally:
-        live.close()
-    for skipped in report.skipped:
-        errors_console().print(
-            f"    left out: {skipped.source}: {skipped.reason}", markup=False, highlight=False
+    with build_progress() as progress:
+        return build(
+            settings.corpus,
+            index,
+            folder=settings.index_dir,
+            chunker=Chunker(kiwi, embedder.count_tokens, sizes),
+            embedder=embedder,
+            terms=Terms(kiwi),
+            progress=progress,
         )
-    holds = f"{report.passages} passages of {report.documents} documents"
-    if report.unchanged:
-        click.echo(f"Nothing has changed: {holds}.")
-    else:
-        click.echo(
-            f"Indexed {holds} in {report.seconds:.1f} s "
-            f"({report.embedded} vectors computed, {report.reused} known already, {len(report.skipped)} files left out)."
-        )
+
+
+def _name(skipped: tuple[Skipped, ...]) -> None:
+    for file in skipped:
+        errors_console().print(f"    left out: {file.source}: {file.reason}", markup=False, highlight=False)

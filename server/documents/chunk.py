@@ -4,6 +4,7 @@ import importlib.metadata
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 from kiwipiepy import Kiwi
 
@@ -21,17 +22,12 @@ OFFSET = "offset:"
 NAMESPACE = uuid.UUID("6f1d3c52-6a0b-5d0c-9a39-0b7c1f0e4a57")
 
 
-class Chunker:
-    """Cuts documents into passages of which each, with its context, takes at most `max_tokens`.
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How long passages become; the defaults are what found most answers.
 
-    Prose is packed sentence by sentence up to `target_chars`; a sentence over that stays whole as long as it
-    fits. Table rows, tables and code stay whole if they fit, else they are cut like prose. Nothing of a text
-    is lost or corrected, only runs of white space are collapsed and invisible characters dropped.
-
-    Args:
-        kiwi: finds the ends of Korean sentences.
-        count_tokens: what a text takes of `max_tokens`, the encoder's own marks included.
-        max_tokens: the encoder's limit, at least 64.
+    Attributes:
+        max_tokens: the encoder's limit, at least 64; each passage with its context stays within it.
         target_chars: how long a passage of several sentences may become.
         window_chars: how long a window of several sentences may become.
         overlap_sentences: how many sentences a passage repeats of the one before, where they fit.
@@ -40,33 +36,45 @@ class Chunker:
         ValueError: `max_tokens` leaves no room to work in.
     """
 
-    def __init__(
-        self,
-        kiwi: Kiwi,
-        count_tokens: Callable[[str], int],
-        *,
-        max_tokens: int,
-        target_chars: int = 500,
-        window_chars: int = 100,
-        overlap_sentences: int = 0,
-    ) -> None:
-        if max_tokens < MIN_MAX_TOKENS:
-            raise ValueError(f"max_tokens is {max_tokens}; passages need at least {MIN_MAX_TOKENS}")
-        self._kiwi = kiwi
-        self._count_tokens = count_tokens
-        self._max_tokens = max_tokens
-        self._target_chars = target_chars
-        self._window_chars = window_chars
-        self._overlap = overlap_sentences
+    max_tokens: int
+    target_chars: int = 500
+    window_chars: int = 100
+    overlap_sentences: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < MIN_MAX_TOKENS:
+            raise ValueError(f"max_tokens is {self.max_tokens}; passages need at least {MIN_MAX_TOKENS}")
 
     @property
     def fingerprint(self) -> str:
         """Names everything but the documents and the tokenizer that decides where passages begin and end."""
         kiwi = importlib.metadata.version("kiwipiepy")
-        return (
-            f"chunker-{VERSION};kiwi={kiwi};max_tokens={self._max_tokens};"
-            f"target_chars={self._target_chars};window_chars={self._window_chars};overlap_sentences={self._overlap}"
-        )
+        sizes = ";".join(f"{size.name}={getattr(self, size.name)}" for size in fields(self))
+        return f"chunker-{VERSION};kiwi={kiwi};{sizes}"
+
+
+class Chunker:
+    """Cuts documents into passages of the given sizes.
+
+    Prose is packed sentence by sentence up to `target_chars`; a sentence over that stays whole as long as it
+    fits. Table rows, tables and code stay whole if they fit, else they are cut like prose. Nothing of a text
+    is lost or corrected, only runs of white space are collapsed and invisible characters dropped.
+
+    Args:
+        kiwi: finds the ends of Korean sentences.
+        count_tokens: what a text takes of `max_tokens`, the encoder's own marks included.
+        sizes: how long passages become.
+    """
+
+    def __init__(self, kiwi: Kiwi, count_tokens: Callable[[str], int], sizes: Sizes) -> None:
+        self._kiwi = kiwi
+        self._count_tokens = count_tokens
+        self._sizes = sizes
+
+    @property
+    def fingerprint(self) -> str:
+        """As that of its sizes."""
+        return self._sizes.fingerprint
 
     def chunk(self, document: Document) -> list[Passage]:
         """The document's passages, in its order, with distinct ids and locators."""
@@ -94,17 +102,19 @@ class Chunker:
 
     def windows(self, passage: Passage) -> list[str]:
         """The stretches of a passage that are embedded beside the whole of it."""
-        return windows(self._kiwi, passage, target_chars=self._window_chars)
+        return windows(self._kiwi, passage, target_chars=self._sizes.window_chars)
 
     def _heading(self, document: Document, block: Block) -> tuple[str, ...]:
         """What the block's passages may carry as context, outermost first, within its share of the tokens."""
         parts = dict.fromkeys(tidy(part) for part in (document.title, *block.headings, block.title))
         if block.kind is BlockKind.PROSE:
-            # A file's bare name tells a row what table it is from, but makes long passages of prose alike to the
-            # encoder: it cost questions on the rules five points of hit@4.
+            # A file's bare name tells a row what table it is from, but makes passages of prose alike to
+            # the encoder: it cost questions on the rules five points of hit@4.
             parts.pop(file_title(document.source), None)
         heading = [part for part in parts if part]
-        while heading and self._count_tokens(SEPARATOR.join(heading)) > self._max_tokens // CONTEXT_SHARE:
+        while (
+            heading and self._count_tokens(SEPARATOR.join(heading)) > self._sizes.max_tokens // CONTEXT_SHARE
+        ):
             # The nearest heading says most: the outer ones go first, and it is cut only when it is alone.
             heading = heading[1:] or [half for half in [heading[0][: len(heading[0]) // 2].rstrip()] if half]
         return tuple(heading)
@@ -115,14 +125,14 @@ class Chunker:
         def fits(piece: str) -> bool:
             own = tidy(piece)
             indexed = Passage("", "", "", "", own, _context(heading, own)).indexed_text
-            return self._count_tokens(indexed) <= self._max_tokens
+            return self._count_tokens(indexed) <= self._sizes.max_tokens
 
-        text, target = block.text, self._target_chars
+        text, target = block.text, self._sizes.target_chars
         spans = [(0, len(text))]
         if not ((block.kind is BlockKind.ROW or len(tidy(text)) <= target) and fits(text)):
             sentences = split_sentences(self._kiwi, text)
             units = [unit for sentence in sentences for unit in fitting_units(text, sentence, fits, target)]
-            spans = pack(text, units, fits, target_chars=target, overlap=self._overlap)
+            spans = pack(text, units, fits, target_chars=target, overlap=self._sizes.overlap_sentences)
             spans = merge_small(text, spans, fits, target)
         return [trimmed for span in spans if (trimmed := trim(text, span))]
 

@@ -1,4 +1,4 @@
-"""Short stretches of a passage that get a vector of their own, so that one fact in a long passage is found."""
+"""Short stretches of a passage that get a vector of their own, so that one fact in it is found."""
 
 from kiwipiepy import Kiwi
 

@@ -107,11 +107,10 @@ def build(  # noqa: PLR0913 - all that an index is made from
     """
     started = time.monotonic()
     with only_builder(folder / "lock"):
-        fingerprint = Fingerprint(
-            corpus_digest(corpus), chunker.fingerprint, terms.fingerprint, embedder.fingerprint
+        fingerprint = fingerprint_of(
+            corpus, chunker=chunker.fingerprint, terms=terms.fingerprint, encoder=embedder.fingerprint
         )
-        live = _live(index)
-        if live is not None and live.fingerprint == fingerprint:
+        if (live := built_from(fingerprint, index)) is not None:
             return _report(live, embedded=0, reused=0, started=started, unchanged=True)
         documents, views, skipped = _read(corpus, chunker, progress)
         manifest = Manifest(
@@ -131,11 +130,18 @@ def build(  # noqa: PLR0913 - all that an index is made from
     return _report(manifest, embedded=embedded, reused=reused, started=started, unchanged=False)
 
 
-def _live(index: Index) -> Manifest | None:
+def fingerprint_of(corpus: Path, *, chunker: str, terms: str, encoder: str) -> Fingerprint:
+    """What an index of the corpus as it is now would be built from."""
+    return Fingerprint(corpus_digest(corpus), chunker, terms, encoder)
+
+
+def built_from(fingerprint: Fingerprint, index: Index) -> Manifest | None:
+    """What is live, if it was built from just that; then nothing need be done or loaded."""
     try:
-        return index.manifest()
+        live = index.manifest()
     except IndexDamagedError:  # a new generation is just what it needs
         return None
+    return live if live is not None and live.fingerprint == fingerprint else None
 
 
 def _report(manifest: Manifest, *, embedded: int, reused: int, started: float, unchanged: bool) -> Report:

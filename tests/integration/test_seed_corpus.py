@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from kiwipiepy import Kiwi
 
-from server.documents import Chunker, read_corpus
+from server.documents import Chunker, Sizes, read_corpus
 from server.domain import Document, Passage
 
 FOLDER = Path(
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def passages(kiwi: Kiwi) -> dict[str, list[Passage]]:
     """All passages by source; nothing may be skipped."""
-    chunker = Chunker(kiwi, lambda text: len(text) // 2, max_tokens=512)
+    chunker = Chunker(kiwi, lambda text: len(text) // 2, Sizes(512))
     found: dict[str, list[Passage]] = defaultdict(list)
     for document in read_corpus(FOLDER):
         assert isinstance(document, Document), document

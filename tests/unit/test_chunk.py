@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kiwipiepy import Kiwi
 
-from server.documents import Chunker
+from server.documents import Chunker, Sizes
 from server.domain import Block, BlockKind, Document, Passage
 
 INVISIBLE = {"\u00ad", "\u200b", "\u2060", "\ufeff"}
@@ -23,7 +23,7 @@ def half_a_token_each(text: str) -> int:
 
 
 def chunker(kiwi: Kiwi, *, max_tokens: int = 300, **sizes: int) -> Chunker:
-    return Chunker(kiwi, half_a_token_each, max_tokens=max_tokens, **sizes)
+    return Chunker(kiwi, half_a_token_each, Sizes(max_tokens, **sizes))
 
 
 def prose(text: str, title: str = "문서") -> Document:
@@ -215,7 +215,7 @@ def test_a_character_that_cannot_fit_is_an_error(kiwi: Kiwi) -> None:
     """A tokenizer that gives one character too many tokens is not worked around in silence."""
     greedy: Callable[[str], int] = lambda text: 1000 if "가" in text else 0  # noqa: E731
     with pytest.raises(ValueError, match="'가' alone"):
-        Chunker(kiwi, greedy, max_tokens=64).chunk(prose("가", title="제목"))
+        Chunker(kiwi, greedy, Sizes(64)).chunk(prose("가", title="제목"))
 
 
 def test_long_text_without_line_ends_is_cut_in_seconds(kiwi: Kiwi) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from kiwipiepy import Kiwi
 
 from server.cli import eval as cli_eval
-from server.documents import Chunker
+from server.documents import Chunker, Sizes
 from server.domain import HybridQuery
 from server.evaluate.recording import RecordingIndex
 from server.index import EdgeIndex, build
@@ -112,7 +112,7 @@ def test_a_recording_index_keeps_what_it_publishes(corpus: Path, tmp_path: Path,
         corpus,
         index,
         folder=tmp_path / "vectors",
-        chunker=Chunker(kiwi, embedder.count_tokens, max_tokens=embedder.max_tokens),
+        chunker=Chunker(kiwi, embedder.count_tokens, Sizes(embedder.max_tokens)),
         embedder=embedder,
         terms=terms,
         progress=lambda *_: None,
