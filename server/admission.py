@@ -1,4 +1,4 @@
-"""A bound on how many questions are answered or waiting at once, so that overload is refused early and in words."""
+"""A bound on how many questions are under way at once, so that overload is refused early and in words."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

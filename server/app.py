@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 
-from server.api import EXCEPTION_HANDLERS, ROUTES
+from server.api import EXCEPTION_HANDLERS, ROUTES, openapi_config
 from server.chat import Chat
 from server.protocols import Retriever
 from server.resources import Resources, open_resources
@@ -38,17 +37,17 @@ def create_app(settings: Settings, resources: Resources | None = None) -> Litest
     def provide_settings() -> Settings:
         return settings
 
-    def provide_resources() -> Resources:
-        opened: Resources = app.state.resources
+    def provide_resources(state: State) -> Resources:
+        opened: Resources = state.resources
         return opened
 
-    def provide_chat() -> Chat:
-        return provide_resources().chat
+    def provide_chat(state: State) -> Chat:
+        return provide_resources(state).chat
 
-    def provide_retriever() -> Retriever:
-        return provide_resources().retriever
+    def provide_retriever(state: State) -> Retriever:
+        return provide_resources(state).retriever
 
-    app = Litestar(
+    return Litestar(
         route_handlers=list(ROUTES),
         lifespan=[lifespan],
         exception_handlers=EXCEPTION_HANDLERS,
@@ -59,6 +58,6 @@ def create_app(settings: Settings, resources: Resources | None = None) -> Litest
             "chat_service": Provide(provide_chat, sync_to_thread=False),
             "retriever": Provide(provide_retriever, sync_to_thread=False),
         },
-        openapi_config=OpenAPIConfig(title="FutFut · 풋풋이", version=version("futfut")),
+        openapi_config=openapi_config(),
+        logging_config=None,  # where logs go is for who runs the service to say, not for a library
     )
-    return app

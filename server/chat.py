@@ -1,11 +1,12 @@
 """From a conversation to an answer: retrieve → prompt → generate → persona → events, and nothing else."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from time import perf_counter
+from typing import TypeVar
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from kiwipiepy import Kiwi
 
 from server.admission import Admission
@@ -14,11 +15,13 @@ from server.persona import PersonaStream
 from server.prompt import build_prompt
 from server.protocols import Generator, Retriever
 
+T = TypeVar("T")
+
 
 class Chat:
     """Answers conversations. One instance serves all requests."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter a collaborator or a number of the operator's
         self,
         retriever: Retriever,
         generator: Generator,
@@ -28,7 +31,9 @@ class Chat:
         passages: int,
         max_answer_tokens: int,
         admission: Admission,
+        workers: CapacityLimiter,
     ) -> None:
+        """Nothing is opened here; `workers` bounds how many threads count tokens and rewrite sentences."""
         self._retriever = retriever
         self._generator = generator
         self._kiwi = kiwi
@@ -36,6 +41,7 @@ class Chat:
         self._passages = passages
         self._max_answer_tokens = max_answer_tokens
         self._admission = admission
+        self._workers = workers
 
     async def answer(
         self,
@@ -76,9 +82,9 @@ class Chat:
                 async for event in stream:
                     match event:
                         case TextDelta(text):
-                            shown = persona.feed(text)
+                            shown = await self._on_worker(partial(persona.feed, text))
                         case Finished() as finished:
-                            shown = persona.finish()
+                            shown = await self._on_worker(persona.finish)
                     if shown:
                         if "first_token_ms" not in timings:
                             mark("first_token_ms")
@@ -105,4 +111,7 @@ class Chat:
             count_tokens=self._generator.count_tokens,
             budget=self._generator.context_tokens - self._max_answer_tokens,
         )
-        return await to_thread.run_sync(build)
+        return await self._on_worker(build)
+
+    async def _on_worker(self, work: Callable[[], T]) -> T:
+        return await to_thread.run_sync(work, limiter=self._workers)

@@ -17,7 +17,7 @@ from modelfiles.compose import system_prompt
 from server.admission import Admission
 from server.chat import Chat
 from server.dense import FastembedEmbedder
-from server.domain import Manifest
+from server.domain import Manifest, Message
 from server.errors import IndexMissingError, ModelMissingError
 from server.generate import ExtractiveGenerator, LlamaCppGenerator
 from server.index import Compatibility, open_index
@@ -27,6 +27,8 @@ from server.retrieve import HybridRetriever
 from server.settings import Settings
 
 log = logging.getLogger(__name__)
+
+_PROBE = "풋살"
 
 
 class ClosableIndex(Index, Protocol):
@@ -52,7 +54,7 @@ class Search:
             IndexMissingError, IndexMismatchError, IndexDamagedError, IndexUnreachableError: why no question
                 could be answered now.
         """
-        await self.retriever.search("풋살", limit=1)
+        await self.retriever.search(_PROBE, limit=1)
         manifest = await to_thread.run_sync(self.index.manifest)
         if manifest is None:
             raise IndexMissingError("the place that was searched a moment ago")
@@ -72,6 +74,17 @@ class Resources:
         """Finds passages."""
         return self.search.retriever
 
+    async def probe(self) -> Manifest:
+        """Search for real and have the model read a word; says what was searched.
+
+        Raises:
+            IndexMissingError, IndexMismatchError, IndexDamagedError, IndexUnreachableError: why no question
+                could be answered now.
+        """
+        manifest = await self.search.probe()
+        await to_thread.run_sync(self.generator.count_tokens, [Message("user", _PROBE)])
+        return manifest
+
 
 @asynccontextmanager
 async def open_search(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[Search]:
@@ -81,7 +94,7 @@ async def open_search(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[Search]:
         EncoderMissingError, EncoderDamagedError: there is no usable encoder.
     """
     # Kiwi and ONNX compute on the cores there are: more searches at once would make all of them slower.
-    limiter = CapacityLimiter(settings.threads or os.cpu_count() or 1)
+    limiter = CapacityLimiter(_cores(settings))
     load = partial(FastembedEmbedder, settings.models_dir / settings.encoder, threads=settings.threads)
     embedder = await to_thread.run_sync(load)
     terms = Terms(kiwi)
@@ -130,6 +143,7 @@ async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
                 passages=settings.passages,
                 max_answer_tokens=settings.max_answer_tokens,
                 admission=Admission(settings.max_under_way),
+                workers=CapacityLimiter(_cores(settings)),
             ),
         )
 
@@ -139,6 +153,10 @@ def load_kiwi() -> Kiwi:
     kiwi = Kiwi()
     kiwi.tokenize("풋살은 다섯 명이 해요.")
     return kiwi
+
+
+def _cores(settings: Settings) -> int:
+    return settings.threads or os.cpu_count() or 1
 
 
 @asynccontextmanager
@@ -159,5 +177,5 @@ async def _open_generator(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[Gene
 
 
 def modelfile_path(model: str) -> Path:
-    """A model by its Modelfile's name in modelfiles/ (`mini-q4_k_m`), or a Modelfile of the operator's by its path."""
+    """A model by its Modelfile's name in modelfiles/ (`mini-q4_k_m`), or the operator's own by its path."""
     return Path(model) if model.endswith(".Modelfile") else MODELFILES / f"{model}.Modelfile"

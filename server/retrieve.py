@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from anyio import CapacityLimiter, to_thread
 
 from server.domain import Hit, HybridQuery
+from server.errors import QuestionTooLongError
 from server.lexical import Terms, query_vector
 from server.protocols import Embedder, Index
 
@@ -12,11 +13,11 @@ from server.protocols import Embedder, Index
 class HybridRetriever:
     """BM25 over Korean terms and dense vectors, fused in the engine by weighted reciprocal rank fusion.
 
-    Terms, vector and query run one after the other in a single hop to a worker thread: together they take about
-    ten milliseconds, of which the encoder has most, so that a hop for each would cost more than it could save.
+    Terms, vector and query run one after the other in a single hop to a worker thread: together they take
+    about ten milliseconds, most of it the encoder's, so that a hop for each would cost more than it saves.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter a collaborator or a number of the operator's
         self,
         index: Index,
         embedder: Embedder,
@@ -45,6 +46,7 @@ class HybridRetriever:
         Raises:
             IndexMissingError, IndexMismatchError, IndexUnreachableError: see `server.protocols.Index`.
             UnknownFilterError: a filter names a field that passages don't have.
+            QuestionTooLongError: the encoder reads fewer tokens than the question has.
         """
         return await to_thread.run_sync(
             self.search_blocking, question, limit, filters or {}, limiter=self._limiter
@@ -54,7 +56,7 @@ class HybridRetriever:
         """The same on the calling thread, for evaluation and benchmarks."""
         return self._index.search(
             HybridQuery(
-                dense=self._embedder.embed_query(question),
+                dense=self._embed(question),
                 sparse=query_vector(self._terms(question)),
                 limit=limit,
                 candidates=max(self._candidates, limit),
@@ -64,3 +66,10 @@ class HybridRetriever:
                 filters=filters,
             )
         )
+
+    def _embed(self, question: str) -> tuple[float, ...]:
+        try:
+            return self._embedder.embed_query(question)
+        except ValueError as error:
+            tokens = self._embedder.count_tokens(question)
+            raise QuestionTooLongError(tokens, self._embedder.max_tokens) from error

@@ -3,20 +3,26 @@
 from litestar import get
 from litestar.di import NamedDependency
 
+from server.api.documentation import problem_responses
 from server.api.schemas import Liveness, Readiness
 from server.resources import Resources
 
 
-@get("/health/live", summary="살아 있나 · Liveness")
+@get("/health/live", summary="살아 있나 · Liveness", description="The process answers.")
 async def live() -> Liveness:
     """The event loop turns."""
     return Liveness("ok")
 
 
-@get("/health/ready", summary="답할 수 있나 · Readiness")
+@get(
+    "/health/ready",
+    summary="답할 수 있나 · Readiness",
+    description="Searches through encoder and index and has the model read a word; 503 says what is missing.",
+    responses=problem_responses(500, 503),
+)
 async def ready(resources: NamedDependency[Resources]) -> Readiness:
-    """A real search through encoder and index; fails with a problem that says what is missing."""
-    manifest = await resources.search.probe()
+    """A question would be answered."""
+    manifest = await resources.probe()
     return Readiness(
         status="ready",
         generation=manifest.generation,

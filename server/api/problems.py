@@ -1,30 +1,34 @@
-"""Errors as problem details (RFC 9457), in Korean. The only module that knows which error is which HTTP status."""
+"""Errors as problem details (RFC 9457), in Korean: alone in knowing which error is which HTTP status."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 from litestar.types import ExceptionHandlersMap
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, ValidationError
 
+from modelfiles.errors import FutFutError
 from server import errors
-from server.errors import FutFutError
+from server.api.body import EmptyBodyError, MalformedJsonError, NotJsonTypeError
+from server.api.connection import ClientGoneError
+from server.api.faults import Fault, fault_of
 
 MEDIA_TYPE = "application/problem+json"
+CLIENT_CLOSED_REQUEST = 499  # nginx's; nobody reads it, but a response must have a status
 
 log = logging.getLogger(__name__)
 
 
 class Problem(Struct, frozen=True):
-    """A problem as it goes over the wire. `type` is stable: clients may branch on it."""
+    """What went wrong (RFC 9457). `type` is stable: clients may branch on it, and show the rest."""
 
     type: str
     title: str
     status: int
     detail: str
-    errors: list[str] | UnsetType = UNSET
+    errors: list[Fault] | UnsetType = UNSET
 
 
 class _Kind(Struct, frozen=True):
@@ -33,8 +37,36 @@ class _Kind(Struct, frozen=True):
     title: str
     detail: Callable[[Any], str]
 
+    def problem(self, error: Exception, faults: list[Fault] | UnsetType = UNSET) -> Problem:
+        return Problem(f"/problems/{self.slug}", self.title, self.status, self.detail(error), faults)
 
-_KINDS: dict[type[FutFutError], _Kind] = {
+
+def _allowed(error: HTTPException) -> str:
+    methods = (error.headers or {}).get("allow", "")
+    return f"이 주소에는 다음 메서드를 쓸 수 있어요: {methods}."
+
+
+_KINDS: dict[type[Exception], _Kind] = {
+    NotJsonTypeError: _Kind(
+        415,
+        "unsupported-media-type",
+        "읽을 수 없는 형식이에요",
+        lambda e: (
+            f"Content-Type이 {e.content_type}이에요. 본문을 JSON으로 쓰고 application/json으로 보내 주세요."
+        ),
+    ),
+    EmptyBodyError: _Kind(
+        400, "empty-body", "본문이 비어 있어요", lambda _: "본문에 JSON 객체를 담아 보내 주세요."
+    ),
+    MalformedJsonError: _Kind(
+        400,
+        "malformed-json",
+        "JSON을 읽을 수 없어요",
+        lambda e: (
+            "본문은 UTF-8로 쓴 올바른 JSON이어야 해요."
+            + ("" if e.byte is None else f" {e.byte}번째 바이트부터 읽을 수 없어요.")
+        ),
+    ),
     errors.NoQuestionError: _Kind(
         400, "no-question", "질문이 없어요", lambda _: "마지막 메시지는 role이 user인 질문이어야 해요."
     ),
@@ -42,25 +74,27 @@ _KINDS: dict[type[FutFutError], _Kind] = {
         400,
         "message-too-long",
         "메시지가 너무 길어요",
-        lambda e: f"메시지 하나는 {e.limit}자까지 보낼 수 있는데 {e.length}자를 보내셨어요. 줄여서 다시 물어봐 주세요.",
+        lambda e: f"메시지 하나는 {e.limit}자까지인데 {e.length}자를 보내셨어요. 줄여서 다시 보내 주세요.",
     ),
     errors.ConversationTooLongError: _Kind(
         400,
         "conversation-too-long",
         "대화가 너무 길어요",
-        lambda e: f"메시지는 {e.limit}개까지 보낼 수 있는데 {e.count}개를 보내셨어요. 최근 것만 보내 주세요.",
+        lambda e: f"메시지는 {e.limit}개까지인데 {e.count}개를 보내셨어요. 최근 것만 보내 주세요.",
     ),
     errors.QuestionTooLongError: _Kind(
         400,
         "question-too-long",
         "질문이 너무 길어요",
-        lambda e: f"질문이 {e.tokens}토큰인데 {e.budget}토큰까지만 읽을 수 있어요. 줄여서 다시 물어봐 주세요.",
+        lambda e: (
+            f"질문이 {e.tokens}토큰인데 {e.budget}토큰까지만 읽을 수 있어요. 줄여서 다시 물어봐 주세요."
+        ),
     ),
     errors.UnknownFilterError: _Kind(
         400,
         "unknown-filter",
         "모르는 필터예요",
-        lambda e: f"'{e.field}' 필터는 없어요. 쓸 수 있는 필터는 {', '.join(e.known)}이에요.",
+        lambda e: f"'{e.field}' 필터는 없어요. 쓸 수 있는 필터: {', '.join(e.known)}.",
     ),
     errors.BusyError: _Kind(
         503,
@@ -69,13 +103,22 @@ _KINDS: dict[type[FutFutError], _Kind] = {
         lambda e: f"{e.retry_after_seconds}초 뒤에 다시 물어봐 주세요.",
     ),
     errors.IndexMissingError: _Kind(
-        503, "index-missing", "아직 자료가 없어요", lambda _: "운영자가 futfut index로 자료를 색인하면 답할 수 있어요."
+        503,
+        "index-missing",
+        "아직 자료가 없어요",
+        lambda _: "운영자가 futfut index로 자료를 색인하면 답할 수 있어요.",
     ),
     errors.IndexMismatchError: _Kind(
         503,
         "index-mismatch",
         "색인이 지금 설정과 맞지 않아요",
         lambda _: "운영자가 futfut index로 자료를 다시 색인해야 해요.",
+    ),
+    errors.IndexDamagedError: _Kind(
+        503,
+        "index-damaged",
+        "색인이 망가졌어요",
+        lambda _: "운영자가 색인을 지우고 futfut index로 다시 만들어야 해요.",
     ),
     errors.IndexUnreachableError: _Kind(
         503, "index-unreachable", "자료 저장소에 닿지 않아요", lambda _: "잠시 뒤에 다시 물어봐 주세요."
@@ -84,67 +127,75 @@ _KINDS: dict[type[FutFutError], _Kind] = {
         500, "generation-failed", "답변을 만들다가 멈췄어요", lambda _: "다시 한번 물어봐 주세요."
     ),
 }
-_INTERNAL = _Kind(500, "internal", "문제가 생겼어요", lambda _: "저희 쪽 문제예요. 잠시 뒤에 다시 시도해 주세요.")
+_INTERNAL = _Kind(
+    500, "internal", "문제가 생겼어요", lambda _: "저희 쪽 문제예요. 잠시 뒤에 다시 시도해 주세요."
+)
+_INVALID = _Kind(400, "invalid-request", "요청에 고칠 곳이 있어요", lambda _: "요청의 형식을 확인해 주세요.")
 
-_HTTP = {
-    400: ("invalid-request", "요청을 읽을 수 없어요", "보내신 내용의 형식을 확인해 주세요."),
-    404: ("not-found", "그런 주소는 없어요", "주소를 확인해 주세요. 쓸 수 있는 주소는 /schema에 있어요."),
-    405: ("method-not-allowed", "그 방법으로는 부를 수 없어요", "주소에 맞는 HTTP 메서드를 써 주세요."),
-    413: ("too-large", "내용이 너무 커요", "본문을 줄여서 다시 보내 주세요."),
-    415: ("unsupported-media-type", "읽을 수 없는 형식이에요", "본문은 application/json으로 보내 주세요."),
+_HTTP: Mapping[int, _Kind] = {
+    kind.status: kind
+    for kind in (
+        _INVALID,
+        _Kind(
+            404,
+            "not-found",
+            "그런 주소는 없어요",
+            lambda _: "주소를 확인해 주세요. 쓸 수 있는 주소는 /schema에 있어요.",
+        ),
+        _Kind(405, "method-not-allowed", "그 메서드로는 부를 수 없어요", _allowed),
+        _Kind(413, "too-large", "본문이 너무 커요", lambda _: "본문을 줄여서 다시 보내 주세요."),
+    )
 }
 
 
 def problem_of(error: Exception) -> Problem:
-    """The problem that an error is, for a response or for an `error` event."""
+    """The problem that an error is, for a response or for an `error` event; ours are logged on the way."""
+    if isinstance(error, ValidationException) and isinstance(error.__cause__, ValidationError):
+        fault = fault_of(error.__cause__)
+        field = fault.pointer.removeprefix("#/") or "본문"
+        return Problem(f"/problems/{_INVALID.slug}", _INVALID.title, 400, f"{field}: {fault.detail}", [fault])
+    if isinstance(error, HTTPException):
+        return _HTTP.get(error.status_code, _INTERNAL).problem(error)
     kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), _INTERNAL)
-    return Problem(type=_type(kind.slug), title=kind.title, status=kind.status, detail=kind.detail(error))
+    _log(kind, error)
+    return kind.problem(error)
 
 
-def _type(slug: str) -> str:
-    return f"/problems/{slug}"
+def _log(kind: _Kind, error: Exception) -> None:
+    """Warn of what the operator may mend; what nobody foresaw comes with its traceback."""
+    if kind is _INTERNAL:
+        log.error("A request failed, and not on purpose.", exc_info=error)
+    elif isinstance(error, errors.GenerationError):
+        log.warning("%s", error)
 
 
-def _respond(problem: Problem, headers: dict[str, str] | None = None) -> Response[Problem]:
+def not_found() -> Problem:
+    """The problem of an address that isn't there."""
+    return problem_of(NotFoundException())
+
+
+def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[Problem]:
+    """A problem as a response of its own."""
     return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def _on_ours(_: Request[Any, Any, Any], error: FutFutError) -> Response[Problem]:
-    problem = problem_of(error)
-    if problem.status >= 500:  # noqa: PLR2004 - HTTP's own boundary between the client's faults and ours
-        log.warning("%s: %s", type(error).__name__, error)
-    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, errors.BusyError) else None
-    return _respond(problem, headers)
+def _on_error(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    headers: dict[str, str] = {}
+    if isinstance(error, HTTPException):
+        headers |= error.headers or {}
+    if isinstance(error, errors.BusyError):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    return respond(problem_of(error), headers)
 
 
-def _on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
-    slug, title, detail = _HTTP.get(error.status_code, (f"http-{error.status_code}", "요청을 처리할 수 없어요", ""))
-    return _respond(
-        Problem(
-            type=_type(slug),
-            title=title,
-            status=error.status_code,
-            detail=detail,
-            errors=_reasons(error),
-        ),
-        error.headers,
-    )
-
-
-def _reasons(error: HTTPException) -> list[str] | UnsetType:
-    """What exactly was wrong with the request, field by field where that is known."""
-    if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        return [f"{item.get('key', 'body')}: {item['message']}" for item in error.extra]
-    return [error.detail] if error.detail else UNSET
-
-
-def _on_unexpected(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    log.error("unexpected error", exc_info=error)
-    return _respond(problem_of(error))
+def _on_client_gone(_: Request[Any, Any, Any], error: ClientGoneError) -> Response[None]:
+    del error
+    return Response(None, status_code=CLIENT_CLOSED_REQUEST)
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
-    FutFutError: _on_ours,
-    HTTPException: _on_http,
-    Exception: _on_unexpected,
+    ClientGoneError: _on_client_gone,
+    FutFutError: _on_error,
+    HTTPException: _on_error,
+    Exception: _on_error,
 }

@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from server.domain import Done, Hit
+from server.domain import Done, FinishReason, Hit, Mode
+from server.index.points import check_filters
 
 Text = Annotated[str, Meta(min_length=1, pattern=r"\S")]
-Filters = dict[str, str | list[str]]
+Filters = dict[str, Text | Annotated[list[Text], Meta(min_length=1)]]
 
 
 class QueryRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,8 +93,8 @@ class UsageOut(Struct, frozen=True):
 class DoneOut(Struct, frozen=True):
     """How an answer ended; `left_out` are passages that were found but had no room in the prompt."""
 
-    finish_reason: str
-    mode: str
+    finish_reason: FinishReason
+    mode: Mode
     usage: UsageOut
     timings: dict[str, float]
     left_out: list[PassageOut]
@@ -149,11 +150,18 @@ class Readiness(Struct, frozen=True):
     passages: int
     encoder: str
     model: str
-    mode: str
+    mode: Mode
 
 
 def as_filters(filters: Filters | None) -> dict[str, tuple[str, ...]]:
-    """Filters as the retriever takes them: a single value is a list of one."""
-    return {
-        field: (values,) if isinstance(values, str) else tuple(values) for field, values in (filters or {}).items()
+    """Filters as the retriever takes them: a single value is a list of one.
+
+    Raises:
+        UnknownFilterError: a field that can't be filtered on, also where no search would have told.
+    """
+    as_given = filters or {}
+    listed = {
+        field: (values,) if isinstance(values, str) else tuple(values) for field, values in as_given.items()
     }
+    check_filters(listed)
+    return listed

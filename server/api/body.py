@@ -1,0 +1,57 @@
+"""A request's body before it is looked into: JSON, there at all, and well-formed."""
+
+import re
+from typing import Any
+
+from litestar import Request
+from litestar.exceptions import SerializationException
+
+from modelfiles.errors import FutFutError
+
+JSON_TYPE = "application/json"
+
+_BYTE = re.compile(r"\(byte (\d+)\)")  # in msgspec's messages
+
+
+class NotJsonTypeError(FutFutError):
+    """The body says that it is something else than JSON."""
+
+    def __init__(self, content_type: str) -> None:
+        self.content_type = content_type
+        super().__init__(f"The body is {content_type}. Send {JSON_TYPE}.")
+
+
+class EmptyBodyError(FutFutError):
+    """There is no body."""
+
+    def __init__(self) -> None:
+        super().__init__("The request has no body. Send a JSON object.")
+
+
+class MalformedJsonError(FutFutError):
+    """The body is no JSON text in UTF-8 (RFC 8259). `byte` is where it stops being one, if that is known."""
+
+    def __init__(self, reason: str) -> None:
+        at = _BYTE.search(reason)
+        self.byte = int(at[1]) if at else None
+        super().__init__(f"The body can't be read as JSON: {reason}.")
+
+
+async def read_json(request: Request[Any, Any, Any]) -> None:
+    """Read and parse the body, which Litestar keeps for the handler's signature.
+
+    Left to Litestar, a body of another type would be parsed as JSON, and one that isn't UTF-8 or is nested
+    too deeply would pass for a fault of ours.
+
+    Raises:
+        NotJsonTypeError, EmptyBodyError, MalformedJsonError: what is wrong with the body.
+    """
+    content_type, _ = request.content_type
+    if content_type not in ("", JSON_TYPE):
+        raise NotJsonTypeError(content_type)
+    if not (await request.body()).strip():
+        raise EmptyBodyError
+    try:
+        await request.json()
+    except (SerializationException, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedJsonError(str(error)) from error
