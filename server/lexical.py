@@ -32,7 +32,7 @@ _BIGRAM_MARK = "#"  # no content morpheme holds one, so "경기" the word and "#
 def terms_fingerprint() -> str:
     """Changes whenever the same text could get other terms or the same terms other weights."""
     return (
-        f"morphemes+bigrams-1 kiwipiepy-{version('kiwipiepy')} "
+        f"morphemes+bigrams-2 kiwipiepy-{version('kiwipiepy')} "
         f"kiwipiepy_model-{version('kiwipiepy_model')} "
         f"rank-bm25-{version('rank-bm25')} k1={K1} b={B} epsilon={EPSILON}"
     )

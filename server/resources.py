@@ -14,11 +14,13 @@ from kiwipiepy import Kiwi
 
 from modelfiles.compose import FOLDER as MODELFILES
 from modelfiles.compose import system_prompt
+from modelfiles.errors import FutFutError
 from server.admission import Admission
+from server.analyzer import load_kiwi
 from server.chat import Chat
 from server.dense import FastembedEmbedder
 from server.domain import Manifest, Message
-from server.errors import IndexMissingError, ModelMissingError
+from server.errors import IndexMissingError, ModelMissingError, NotReadyError
 from server.generate import ExtractiveGenerator, LlamaCppGenerator
 from server.index import Compatibility, open_index
 from server.lexical import Terms
@@ -80,9 +82,15 @@ class Resources:
         Raises:
             IndexMissingError, IndexMismatchError, IndexDamagedError, IndexUnreachableError: why no question
                 could be answered now.
+            NotReadyError: something else has stopped working.
         """
-        manifest = await self.search.probe()
-        await to_thread.run_sync(self.generator.count_tokens, [Message("user", _PROBE)])
+        try:
+            manifest = await self.search.probe()
+            await to_thread.run_sync(self.generator.count_tokens, [Message("user", _PROBE)])
+        except FutFutError:
+            raise
+        except Exception as error:
+            raise NotReadyError(f"{type(error).__name__}: {error}") from error
         return manifest
 
 
@@ -146,13 +154,6 @@ async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
                 workers=CapacityLimiter(_cores(settings)),
             ),
         )
-
-
-def load_kiwi() -> Kiwi:
-    """The one Kiwi of the process, warm: its first sentence costs more than all that follow."""
-    kiwi = Kiwi()
-    kiwi.tokenize("풋살은 다섯 명이 해요.")
-    return kiwi
 
 
 def _cores(settings: Settings) -> int:

@@ -3,8 +3,10 @@
 import pytest
 from kiwipiepy import Kiwi
 
+from server.analyzer import load_kiwi
+
 
 @pytest.fixture(scope="session")
 def kiwi() -> Kiwi:
     """The morphological analyser: loading it takes over a second, so one serves the whole run."""
-    return Kiwi()
+    return load_kiwi()

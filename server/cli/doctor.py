@@ -9,10 +9,11 @@ import anyio
 import click
 
 from modelfiles.errors import FutFutError
+from server.analyzer import load_kiwi
 from server.cli.console import home_option, settings_with
 from server.dense import FastembedEmbedder
 from server.generate import LlamaCppGenerator
-from server.resources import load_kiwi, modelfile_path, open_search
+from server.resources import modelfile_path, open_search
 from server.settings import Settings
 
 

@@ -12,6 +12,7 @@ from kiwipiepy import Kiwi
 from rich.console import Console
 from rich.progress import track
 
+from server.analyzer import load_kiwi
 from server.cli.console import build_progress, corpus_option, errors_console, home_option, settings_with
 from server.dense import FastembedEmbedder
 from server.documents import Chunker, Sizes
@@ -24,7 +25,6 @@ from server.evaluate.report import as_json, misses, rows, table, unanswerable_li
 from server.index import EdgeIndex, build
 from server.lexical import Terms
 from server.protocols import Embedder, Index
-from server.resources import load_kiwi
 from server.retrieve import HybridRetriever
 from server.settings import Settings
 

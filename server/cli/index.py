@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from modelfiles.encoder import read_encoder_manifest
+from server.analyzer import load_kiwi
 from server.cli.console import build_progress, corpus_option, errors_console, home_option, settings_with
 from server.documents import Chunker, Sizes
 from server.domain import Skipped
@@ -60,7 +61,6 @@ def command(corpus: Path | None, home: Path | None) -> None:
 def _build(settings: Settings, index: Index, sizes: Sizes) -> Report:
     # These take seconds to import and to load, which a corpus that hasn't changed shouldn't cost.
     from server.dense import FastembedEmbedder  # noqa: PLC0415
-    from server.resources import load_kiwi  # noqa: PLC0415
 
     embedder = FastembedEmbedder(settings.models_dir / settings.encoder, threads=settings.threads)
     kiwi = load_kiwi()

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from server.analyzer import load_kiwi
 from server.api.schemas import PassageOut, SearchResponse
 from server.cli.console import home_option, settings_with
 from server.domain import Hit
-from server.resources import load_kiwi, open_search
+from server.resources import open_search
 from server.settings import Settings
 
 
