@@ -149,6 +149,14 @@ class BusyError(FutFutError):
         super().__init__(f"Too many questions are under way. Try again in {retry_after_seconds} seconds.")
 
 
+class NotReadyError(FutFutError):
+    """A part that worked when the service started doesn't any more."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"No question can be answered now: {reason}. Restart the service, or see: futfut doctor")
+
+
 class UnknownFilterError(FutFutError):
     """A search filter names a field that passages don't have."""
 
