@@ -9,7 +9,6 @@ from litestar.di import Provide
 
 from server.api import EXCEPTION_HANDLERS, ROUTES, openapi_config
 from server.chat import Chat
-from server.protocols import Retriever
 from server.resources import Resources, open_resources
 from server.settings import Settings
 
@@ -44,9 +43,6 @@ def create_app(settings: Settings, resources: Resources | None = None) -> Litest
     def provide_chat(state: State) -> Chat:
         return provide_resources(state).chat
 
-    def provide_retriever(state: State) -> Retriever:
-        return provide_resources(state).retriever
-
     return Litestar(
         route_handlers=list(ROUTES),
         lifespan=[lifespan],
@@ -56,7 +52,6 @@ def create_app(settings: Settings, resources: Resources | None = None) -> Litest
             "settings": Provide(provide_settings, sync_to_thread=False),
             "resources": Provide(provide_resources, sync_to_thread=False),
             "chat_service": Provide(provide_chat, sync_to_thread=False),
-            "retriever": Provide(provide_retriever, sync_to_thread=False),
         },
         openapi_config=openapi_config(),
         logging_config=None,  # where logs go is for who runs the service to say, not for a library

@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 from litestar import Request
-from litestar.exceptions import SerializationException
+from litestar.exceptions import InternalServerException, SerializationException
 
 from modelfiles.errors import FutFutError
+from server.api.connection import ClientGoneError
 
 JSON_TYPE = "application/json"
 
@@ -45,11 +46,16 @@ async def read_json(request: Request[Any, Any, Any]) -> None:
 
     Raises:
         NotJsonTypeError, EmptyBodyError, MalformedJsonError: what is wrong with the body.
+        ClientGoneError: the client went away while it was sending it.
     """
     content_type, _ = request.content_type
     if content_type not in ("", JSON_TYPE):
         raise NotJsonTypeError(content_type)
-    if not (await request.body()).strip():
+    try:
+        body = await request.body()
+    except InternalServerException as error:  # Litestar's word for a connection that closed halfway
+        raise ClientGoneError from error
+    if not body.strip():
         raise EmptyBodyError
     try:
         await request.json()

@@ -18,7 +18,7 @@ async def live() -> Liveness:
     "/health/ready",
     summary="답할 수 있나 · Readiness",
     description="Searches through encoder and index and has the model read a word; 503 says what is missing.",
-    responses=problem_responses(500, 503),
+    responses=problem_responses(503),
 )
 async def ready(resources: NamedDependency[Resources]) -> Readiness:
     """A question would be answered."""

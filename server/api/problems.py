@@ -123,6 +123,9 @@ _KINDS: dict[type[Exception], _Kind] = {
     errors.IndexUnreachableError: _Kind(
         503, "index-unreachable", "자료 저장소에 닿지 않아요", lambda _: "잠시 뒤에 다시 물어봐 주세요."
     ),
+    errors.NotReadyError: _Kind(
+        503, "not-ready", "지금은 답할 수 없어요", lambda _: "저희 쪽 문제예요. 잠시 뒤에 다시 시도해 주세요."
+    ),
     errors.GenerationError: _Kind(
         500, "generation-failed", "답변을 만들다가 멈췄어요", lambda _: "다시 한번 물어봐 주세요."
     ),
@@ -155,8 +158,9 @@ def problem_of(error: Exception) -> Problem:
         field = fault.pointer.removeprefix("#/") or "본문"
         return Problem(f"/problems/{_INVALID.slug}", _INVALID.title, 400, f"{field}: {fault.detail}", [fault])
     if isinstance(error, HTTPException):
-        return _HTTP.get(error.status_code, _INTERNAL).problem(error)
-    kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), _INTERNAL)
+        kind = _HTTP.get(error.status_code, _INTERNAL)
+    else:
+        kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), _INTERNAL)
     _log(kind, error)
     return kind.problem(error)
 
@@ -165,7 +169,7 @@ def _log(kind: _Kind, error: Exception) -> None:
     """Warn of what the operator may mend; what nobody foresaw comes with its traceback."""
     if kind is _INTERNAL:
         log.error("A request failed, and not on purpose.", exc_info=error)
-    elif isinstance(error, errors.GenerationError):
+    elif isinstance(error, errors.GenerationError | errors.NotReadyError):
         log.warning("%s", error)
 
 

@@ -12,7 +12,7 @@ from server.api.body import read_json
 from server.api.chat import check_length
 from server.api.documentation import problem_responses
 from server.api.schemas import PassageOut, SearchRequest, SearchResponse, as_filters
-from server.protocols import Retriever
+from server.resources import Resources
 from server.settings import Settings
 
 _EXAMPLES = [
@@ -38,10 +38,11 @@ _EXAMPLES = [
 )
 async def search(
     data: Annotated[SearchRequest, Body(media_type=RequestEncodingType.JSON, examples=_EXAMPLES)],
-    retriever: NamedDependency[Retriever],
+    resources: NamedDependency[Resources],
     settings: NamedDependency[Settings],
 ) -> SearchResponse:
     """Find passages."""
     check_length(data.query, settings)
-    hits = await retriever.search(data.query, limit=data.limit, filters=as_filters(data.filters))
+    filters = as_filters(data.filters)
+    hits = await resources.retriever.search(data.query, limit=data.limit, filters=filters)
     return SearchResponse([PassageOut.of(hit) for hit in hits])
