@@ -42,7 +42,11 @@ class EncoderMissingError(FutFutError):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(f"No encoder at {path}. Build it with: futfut-convert embedder")
+        home = path.parent.parent
+        super().__init__(
+            f"No encoder at {path}. Fetch and build it with: "
+            f"futfut-convert fetch --home {home} && futfut-convert embedder --home {home}"
+        )
 
 
 class EncoderDamagedError(FutFutError):
