@@ -11,7 +11,7 @@ from typing import Literal
 Role = Literal["system", "user", "assistant"]
 
 
-# --- documents -----------------------------------------------------------------------------------------------
+# --- documents --------------------------------------------------------------------------------------------
 
 
 class BlockKind(StrEnum):
@@ -26,7 +26,8 @@ class Block:
     """A stretch of a document that one locator names: a table row, a section under a heading, a whole text.
 
     `title` is what a reader would call the block (a question, the deepest heading), `locator` where it stands
-    (`row:12`, `heading:경기 시간 > 작전 타임`, `offset:0`), `headings` what it stands under, outermost first.
+    (`row:12`, `heading:경기 시간 > 작전 타임`, `offset:0`), `headings` what it stands under, outermost
+    first.
     """
 
     text: str
@@ -49,8 +50,8 @@ class Document:
 class Passage:
     """What is indexed, retrieved and cited: a few sentences or one table row.
 
-    `text` is the passage's own text, `context` what it is indexed under besides (document title, headings). `id`
-    is a UUID that depends on source, context and text alone (and, of exact duplicates, on which one it is), so
+    `text` is the passage's own text, `context` what it is indexed under besides (document title, headings).
+    `id` is a UUID that depends on source, context and text alone (and, of exact duplicates, on which one), so
     that a passage keeps it while rows and sections come and go around it.
     """
 
@@ -75,12 +76,12 @@ class Skipped:
     reason: str
 
 
-# --- retrieval -----------------------------------------------------------------------------------------------
+# --- retrieval --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class SparseVector:
-    """Term weights: `indices` are 32-bit term hashes, ascending and distinct; `values` are as many weights."""
+    """Term weights: `indices` are 32-bit term hashes, ascending and distinct; `values` their weights."""
 
     indices: tuple[int, ...]
     values: tuple[float, ...]
@@ -90,8 +91,9 @@ class SparseVector:
 class Point:
     """A passage with its vectors, for both legs of a search.
 
-    `dense` has one vector for the whole passage, then one for each of its windows (short stretches of its text);
-    each is L2-normalized and has the encoder's dimensions. A question is as near as it is to the nearest of them.
+    `dense` has one vector for the whole passage, then one for each of its windows (short stretches of its
+    text); each is L2-normalized and has the encoder's dimensions. A question is as near to the passage as it is
+    to the nearest of them.
     """
 
     passage: Passage
@@ -144,7 +146,7 @@ class HybridQuery:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that was found. Ranks count from 1; None where that leg didn't bring it among its candidates."""
+    """A passage that was found. Ranks count from 1; None where it isn't among that leg's candidates."""
 
     passage: Passage
     score: float
@@ -152,7 +154,7 @@ class Hit:
     dense_rank: int | None
 
 
-# --- conversation --------------------------------------------------------------------------------------------
+# --- conversation -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +169,8 @@ class Message:
 class Prompt:
     """What the model is given. `tokens` counts all messages as the model's own template renders them.
 
-    `used` are the passages that stand in the prompt, in the order of their numbers; `left_out` those that didn't
-    fit; `dropped_turns` how many of the oldest history messages didn't.
+    `used` are the passages that stand in the prompt, in the order of their numbers; `left_out` those that
+    didn't fit; `dropped_turns` how many of the oldest history messages didn't.
     """
 
     messages: tuple[Message, ...]
@@ -210,7 +212,7 @@ GenerationEvent = TextDelta | Finished
 Mode = Literal["model", "extractive"]
 
 
-# --- what a client is told -----------------------------------------------------------------------------------
+# --- what a client is told --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

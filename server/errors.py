@@ -32,8 +32,8 @@ class CorpusEmptyError(FutFutError):
     def __init__(self, corpus: Path) -> None:
         self.corpus = corpus
         super().__init__(
-            f"{corpus} holds no document that can be indexed. Put .txt, .md, .csv, .json or .jsonl files there, "
-            f"or name another folder with --corpus."
+            f"{corpus} holds no document that can be indexed. "
+            f"Put .txt, .md, .csv, .json or .jsonl files there, or name another folder with --corpus."
         )
 
 
@@ -76,7 +76,8 @@ class IndexMismatchError(FutFutError):
         self.built_with = built_with
         self.in_use = in_use
         super().__init__(
-            f"The index was built with {part} {built_with}, but {in_use} is in use; their numbers can't be compared. "
+            f"The index was built with {part} {built_with}, but {in_use} is in use; "
+            f"their numbers can't be compared. "
             f"Rebuild it with: futfut index --corpus corpus"
         )
 
@@ -86,7 +87,9 @@ class IndexBusyError(FutFutError):
 
     def __init__(self, lock: Path) -> None:
         self.lock = lock
-        super().__init__(f"Another `futfut index` is at work (it holds {lock}). Wait for it to finish, then try again.")
+        super().__init__(
+            f"Another `futfut index` is at work (it holds {lock}). Wait for it to finish, then try again."
+        )
 
 
 class IndexDamagedError(FutFutError):
@@ -107,7 +110,9 @@ class IndexUnreachableError(FutFutError):
     def __init__(self, url: str, reason: str) -> None:
         self.url = url
         self.reason = reason
-        super().__init__(f"The Qdrant server at {url} can't be used: {reason}. Check FUTFUT_QDRANT_URL and the server.")
+        super().__init__(
+            f"The Qdrant server at {url} can't be used: {reason}. Check FUTFUT_QDRANT_URL and the server."
+        )
 
 
 class ModelMissingError(FutFutError):
@@ -142,7 +147,9 @@ class QuestionTooLongError(FutFutError):
     def __init__(self, tokens: int, budget: int) -> None:
         self.tokens = tokens
         self.budget = budget
-        super().__init__(f"The question takes {tokens} tokens where {budget} are left. Ask it in fewer words.")
+        super().__init__(
+            f"The question takes {tokens} tokens where {budget} are left. Ask it in fewer words."
+        )
 
 
 class BusyError(FutFutError):
@@ -158,7 +165,9 @@ class NotReadyError(FutFutError):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"No question can be answered now: {reason}. Restart the service, or see: futfut doctor")
+        super().__init__(
+            f"No question can be answered now: {reason}. Restart the service, or see: futfut doctor"
+        )
 
 
 class UnknownFilterError(FutFutError):
@@ -176,7 +185,9 @@ class MessageTooLongError(FutFutError):
     def __init__(self, length: int, limit: int) -> None:
         self.length = length
         self.limit = limit
-        super().__init__(f"A message may have {limit} characters, this one has {length}. Ask it in fewer words.")
+        super().__init__(
+            f"A message may have {limit} characters, this one has {length}. Ask it in fewer words."
+        )
 
 
 class ConversationTooLongError(FutFutError):
@@ -185,7 +196,9 @@ class ConversationTooLongError(FutFutError):
     def __init__(self, count: int, limit: int) -> None:
         self.count = count
         self.limit = limit
-        super().__init__(f"A conversation may have {limit} messages, this one has {count}. Send the latest ones only.")
+        super().__init__(
+            f"A conversation may have {limit} messages, this one has {count}. Send the latest ones only."
+        )
 
 
 class NoQuestionError(FutFutError):
@@ -196,7 +209,7 @@ class NoQuestionError(FutFutError):
 
 
 class QuestionError(FutFutError):
-    """A question set for the evaluation can't be read. `line` counts from 1; None means the file as a whole."""
+    """A question set for the evaluation can't be read. `line` counts from 1; None is the whole file."""
 
     def __init__(self, path: Path, reason: str, *, line: int | None = None) -> None:
         self.path = path

@@ -9,7 +9,8 @@ from server.domain import GenerationEvent, Hit, HybridQuery, Manifest, Message, 
 class Embedder(Protocol):
     """Text to L2-normalized float vectors of `dimensions` numbers.
 
-    `fingerprint` changes whenever the same text would get other numbers. Blocking: call it from a worker thread.
+    `fingerprint` changes whenever the same text would get other numbers. Blocking: call it from a worker
+    thread.
     """
 
     fingerprint: str

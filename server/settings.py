@@ -12,7 +12,9 @@ Positive = Annotated[int, Field(gt=0)]
 class Settings(BaseSettings):
     """The operator's choices. A variable that can't be read stops the start-up and says which one it was."""
 
-    model_config = SettingsConfigDict(env_prefix="FUTFUT_", frozen=True, extra="forbid", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="FUTFUT_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
 
     home: Path = Field(Path(".futfut"), description="where models/ and index/ live")
     corpus: Path = Field(Path("corpus"), description="the folder of documents to answer from")

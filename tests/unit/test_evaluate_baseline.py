@@ -49,7 +49,7 @@ def baseline(kiwi: Kiwi) -> Baseline:
     ]
     vectors = ByNumber().embed_passages(TEXTS)
     points = [
-        Point(passage, vector, SparseVector((), ()))
+        Point(passage, (vector,), SparseVector((), ()))
         for passage, vector in zip(passages, vectors, strict=True)
     ]
     return Baseline(points, ByNumber(), kiwi)
