@@ -1,4 +1,4 @@
-"""The Korean analyser that chunker, terms and persona share: one a process, for each takes seconds to load."""
+"""The Korean analyser that chunker, terms and persona share: one a process, for each takes long to load."""
 
 from kiwipiepy import Kiwi
 
