@@ -7,7 +7,7 @@ joins the stem with another ending, irregular verbs included. The copula is spel
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from kiwipiepy import Kiwi
@@ -26,6 +26,7 @@ from server.persona.rules import (
     HONORIFIC_STEMS,
     INTERJECTIONS,
     IRREGULAR,
+    MISTAKEN_NOUNS,
     QUOTED,
     RULES,
     UNFINISHED,
@@ -101,6 +102,8 @@ def polite_ending(kiwi: Kiwi, text: str, boundary: Boundary) -> Ending | None:
 def _may_be_ending(text: str, boundary: Boundary) -> bool:
     if text.endswith(("요", "죠")) and not text.endswith("시요"):
         return False
+    if text.rsplit(maxsplit=1)[-1] in MISTAKEN_NOUNS:
+        return False
     if boundary.least is Register.FORMAL:
         return _FORMAL_SPELLING.search(text) is not None or text.strip() in INTERJECTIONS
     if boundary.least is Register.PLAIN:
@@ -149,6 +152,9 @@ def _predicate(morphemes: Sequence[_Morpheme]) -> _Predicate | None:
     if before is not None and predicate.melted and before.form in QUOTED:
         # 운동이랍니다 is analysed as 운동이라고 합니다 in one word.
         return _predicate([*morphemes[: at - 2], morphemes[-1]])
+    if before is not None and predicate.melted and before.tag == "NNG" and len(before.form) == 1:
+        # 찹니다: the copula seldom melts with so short a noun, it is a verb of the same spelling.
+        return _Predicate(replace(before, tag="VV"), predicate.prefinal, None)
     return predicate
 
 

@@ -14,6 +14,9 @@ _CONSONANT_DIGITS = frozenset("013678")
 # 엘 엠 엔 알; every other letter's name ends in a vowel.
 _CONSONANT_LETTERS = frozenset("LMNR")
 
+# 22:00 is read 시.
+_WHOLE_HOUR = re.compile(r"\d:00$")
+
 # Read as 미터, 리터, 초, 그램 …: only right after a number does a letter stand for a unit.
 _VOWEL_UNIT = re.compile(r"\d\s?(?:[kcm]?m|m?[lL]|m?s|[kM]?Hz|MB|GB|KB)$")
 _CONSONANT_UNIT = re.compile(r"\d\s?(?:[km]?g|min)$")
@@ -52,7 +55,7 @@ def ends_in_consonant(text: str) -> bool:
     if is_hangul(last):
         return final_consonant(last) > 0
     if last.isdigit():
-        return last in _CONSONANT_DIGITS
+        return last in _CONSONANT_DIGITS and _WHOLE_HOUR.search(text) is None
     if last.isascii() and last.isalpha():
         return _latin_ends_in_consonant(text)
     # 퍼센트, 도, 제곱미터, 플러스, 달러

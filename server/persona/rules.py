@@ -93,3 +93,18 @@ IRREGULAR = {
     "말": "말아요",
     "아니": "아니에요",
 }
+
+# Bare nouns, roots and what else a noun phrase may end in; WANTING_NOUNS want 있다, 모르다 … behind them.
+NOUN_TAGS = ("NN", "NP", "NR", "SH", "SL", "SN", "W_", "XR", "XSN")
+WANTING_NOUNS = frozenset(("수", "줄", "리", "채", "척"))
+# Terms of the game that Kiwi takes for 알 + 라 and 킥 + 이 + ᆫ.
+MISTAKEN_NOUNS = frozenset(("알라", "킥인"))
+# Nouns that are predicates only with 하다.
+WITH_HADA = frozenset(
+    (
+        *("가능", "불가능", "필요", "불필요", "중요", "충분", "불충분", "부족", "동일", "유사", "비슷"),
+        *("적합", "부적합", "적절", "안전", "위험", "간단", "편리", "유리", "불리", "다양", "유용", "당연"),
+        *("감사", "축하", "환영", "추천", "권장"),
+    )
+)
+ENGLISH_INTERJECTIONS = {"yes": "네", "no": "아니요"}

@@ -47,6 +47,7 @@ _MAY_BECOME = re.compile(
     )
 )
 _FIRST = re.compile(rf"{_MARKUP}[언풋]|[*_]{{1,3}}\Z")
+_TOPIC = re.compile(r"(?:점|질문|문의|사항|내용|부분|것|거)\s*\Z")
 _LEADS_IN = re.compile(r"[0-9A-Za-z가-힣,][^\S\n]*\Z")
 # Broken off here, it was going to be a sign-off.
 _BROKEN_OFF = re.compile(rf"{_MARKUP}(?:언제든|풋풋)")
@@ -70,6 +71,11 @@ class SignOffRemover:
     def completes_sentence(self) -> bool:
         """Whether the text ended in words that need the sign-off to be a sentence."""
         return self._parked is not None and self._leads_in
+
+    @property
+    def follows_topic(self) -> bool:
+        """Whether those words name what to ask (다른 질문 언제든지 물어보세요!), and so are no answer."""
+        return self.completes_sentence and _TOPIC.search(self._seen) is not None
 
     def feed(self, text: str) -> str:
         """Take the next piece of the stream; returns what can't be part of a sign-off."""

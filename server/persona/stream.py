@@ -35,9 +35,15 @@ class PersonaStream:
         """Take the next piece of the model's text; returns what may be shown now."""
         return self._show(self._sentences.feed(self._sign_offs.feed(text)))
 
-    def finish(self) -> str:
-        """The model has ended, or was cut off: returns the rest and the sign-off."""
-        rest = self._sentences.feed(self._sign_offs.finish()) + self._sentences.finish()
+    def finish(self, *, complete: bool = True) -> str:
+        """Nothing more will come: returns the rest and the sign-off.
+
+        Args:
+            complete: the model ended by itself. An answer that was cut off keeps its last word if that is a
+                bare noun, since it may be half a word or half a sentence.
+        """
+        rest = self._sentences.feed(self._sign_offs.finish())
+        rest += self._sentences.finish(complete=complete and not self._sign_offs.follows_topic)
         return self._show(rest) + self._separator() + SIGN_OFF
 
     def _show(self, text: str) -> str:

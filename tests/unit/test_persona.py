@@ -18,18 +18,19 @@ DATA = Path(__file__).parents[1] / "data"
 
 @dataclass(frozen=True)
 class Golden:
-    """An answer as a model writes it, and as the player must read it."""
+    """An answer as a model writes it, and as the player must read it; not `complete` if it was cut off."""
 
     name: str
     group: str
     written: str
     read: str
+    complete: bool
 
 
 def load_golden() -> list[Golden]:
     rows = map(json.loads, (DATA / "persona_golden.jsonl").read_text(encoding="utf-8").splitlines())
     return [
-        Golden(f"{row['group']}-{line}", row["group"], row["in"], row["out"])
+        Golden(f"{row['group']}-{line}", row["group"], row["in"], row["out"], row.get("complete", True))
         for line, row in enumerate(rows, 1)
     ]
 
@@ -53,6 +54,8 @@ FRAGMENTS = [
         "하고",
         "FIFA",
         "4초",
+        "4초.",
+        "우루과이",
         "2.5m",
     ),
     *(
@@ -86,9 +89,9 @@ FRAGMENTS = [
 LEFT_FORMAL = re.compile(r"(?:니다|니까|다|시오)(?=[.!?]|$)", re.MULTILINE)
 
 
-def streamed(pieces: list[str]) -> str:
+def streamed(pieces: list[str], *, complete: bool = True) -> str:
     stream = PersonaStream(KIWI)
-    return "".join(stream.feed(piece) for piece in pieces) + stream.finish()
+    return "".join(stream.feed(piece) for piece in pieces) + stream.finish(complete=complete)
 
 
 def cut(text: str, places: list[int]) -> list[str]:
@@ -105,41 +108,62 @@ places = st.lists(st.integers(0, 2000), max_size=12)
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden.name)
 def test_golden(golden: Golden) -> None:
     """Every golden answer reads as a careful editor wrote it."""
-    assert apply(KIWI, golden.written) == golden.read
+    assert streamed([golden.written], complete=golden.complete) == golden.read
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden.name)
 def test_character_by_character(golden: Golden) -> None:
     """An answer that comes one character at a time reads the same."""
-    assert streamed(list(golden.written)) == golden.read
+    assert streamed(list(golden.written), complete=golden.complete) == golden.read
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden.name)
 def test_idempotent(golden: Golden) -> None:
     """An answer that already speaks in the persona isn't changed."""
-    assert apply(KIWI, golden.read) == golden.read
+    assert streamed([golden.read], complete=golden.complete) == golden.read
 
 
 def test_golden_answers_are_many_and_distinct() -> None:
     """The golden answers cover each group and hold no duplicates."""
-    assert len({golden.written for golden in GOLDEN}) == len(GOLDEN) >= 170
+    assert len({(golden.written, golden.complete) for golden in GOLDEN}) == len(GOLDEN) >= 350
     assert len({golden.group for golden in GOLDEN}) >= 20
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "4초",
+        "4초.",
+        "네, 4초!",
+        "**4초**",
+        "골대 높이는 2.",
+        "50%",
+        "골레이로(골키퍼)",
+        "FIFA",
+        "No",
+        "주차 가능",
+    ],
+)
+def test_a_cut_off_answer_keeps_its_last_word(written: str) -> None:
+    """Half a word or half a sentence isn't made a whole one, a finished answer is."""
+    assert streamed([written], complete=False) == f"{written} {SIGN_OFF}"
+    assert streamed([written]) == apply(KIWI, written) != f"{written} {SIGN_OFF}"
 
 
 @settings(max_examples=200, deadline=None)
 @given(golden=st.sampled_from(GOLDEN), places=places)
 def test_cuts_of_golden_answers(golden: Golden, places: list[int]) -> None:
     """However a golden answer is cut, it reads the same."""
-    assert streamed(cut(golden.written, places)) == golden.read
+    assert streamed(cut(golden.written, places), complete=golden.complete) == golden.read
 
 
 @settings(max_examples=250, deadline=None)
-@given(text=mixtures, places=places)
-def test_cuts_of_anything(text: str, places: list[int]) -> None:
+@given(text=mixtures, places=places, complete=st.booleans())
+def test_cuts_of_anything(text: str, places: list[int], complete: bool) -> None:
     """However any text is cut, it reads the same as at once, and as character by character."""
-    whole = apply(KIWI, text)
-    assert streamed(cut(text, places)) == whole
-    assert streamed(list(text)) == whole
+    whole = streamed([text], complete=complete)
+    assert streamed(cut(text, places), complete=complete) == whole
+    assert streamed(list(text), complete=complete) == whole
 
 
 @settings(max_examples=250, deadline=None)

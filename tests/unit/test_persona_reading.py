@@ -21,7 +21,7 @@ def test_read_with_final_consonant(word: str) -> None:
     "word",
     [
         *("골키퍼", "2", "4", "5", "9", "2.5", "FIFA", "UEFA", "PK", "pass", "keeper", "ala", "2m", "1.5 km"),
-        *("30s", "50%", "28℃", "40m²", "'피보'", "골대)", "csv"),
+        *("30s", "50%", "28℃", "40m²", "'피보'", "골대)", "csv", "22:00"),
     ],
 )
 def test_read_with_final_vowel(word: str) -> None:
