@@ -84,7 +84,8 @@ class Chat:
                         case TextDelta(text):
                             shown = await self._on_worker(partial(persona.feed, text))
                         case Finished() as finished:
-                            shown = await self._on_worker(persona.finish)
+                            finish = partial(persona.finish, complete=finished.reason == "stop")
+                            shown = await self._on_worker(finish)
                     if shown:
                         if "first_token_ms" not in timings:
                             mark("first_token_ms")
