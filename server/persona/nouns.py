@@ -23,6 +23,8 @@ _COUNT = re.compile(r"\d+|[A-Za-z]")
 _ENUMERATOR = re.compile(r"(?:^|\s)(?:\d\d?|[A-Za-z])$")
 _ABBREVIATION = re.compile(r"(?<![A-Za-z])(?:cf|dr|ex|mr|mrs|ms|no|st|vol|vs)$", re.IGNORECASE)
 _ENGLISH_PROSE = re.compile(r"[A-Za-z][A-Za-z']*,? [a-z]")
+# 주소: … / 주차: … is a table's row on one line.
+_FIELDS = re.compile(r": .*: ")
 _ASIDE = re.compile(r"\([^()]*\)")
 
 
@@ -63,7 +65,7 @@ def completion(kiwi: Kiwi, sentence: str, behind: str, follows: str, *, alone: b
     if match is None or (follows and not match["stop"]):
         return None
     phrase = _ASIDE.sub("", sentence + match["written"].rstrip("*_"))
-    if not phrase or phrase[-1].isspace() or any(mark in phrase for mark in "()|"):
+    if not phrase or phrase[-1].isspace() or any(mark in phrase for mark in "()|") or _FIELDS.search(phrase):
         return None
     if match["stop"] and _is_no_end(phrase, follows, alone=alone):
         return None
