@@ -7,6 +7,7 @@ from pathlib import Path
 
 from anyio import CancelScope
 
+from modelfiles.compose import FOLDER
 from modelfiles.grammar import decode, parse
 from server.domain import Finished, GenerationEvent, Message, Mode, Prompt, TextDelta, Usage
 from server.errors import GenerationError, ModelLoadError, ModelMissingError
@@ -38,7 +39,8 @@ class LlamaCppGenerator:
         """Load what a Modelfile names; blocks for about a second.
 
         Args:
-            modelfile: FROM and ADAPTER are looked for in `models_dir` by file name, then beside it.
+            modelfile: FROM and ADAPTER are looked for in `models_dir` by file name, then, if it is an
+                operator's, beside it.
             models_dir: where fetched model files are.
             threads: threads to compute on; all cores if None.
 
@@ -54,10 +56,13 @@ class LlamaCppGenerator:
             raise ModelLoadError(name, f"{modelfile} can't be read ({error.strerror})") from error
 
         def located(path: str) -> Path:
-            for file in (models_dir / Path(path).name, modelfile.parent / path):
+            fetched = models_dir / Path(path).name
+            # Our own Modelfiles say where the default home's models are, for Ollama; here the home is known.
+            beside = [] if modelfile.parent.resolve() == FOLDER else [modelfile.parent / path]
+            for file in (fetched, *beside):
                 if file.is_file():
                     return file
-            raise ModelMissingError(name, models_dir / Path(path).name)
+            raise ModelMissingError(name, fetched)
 
         if len(spec.adapters) > 1:
             raise ModelLoadError(name, "its Modelfile names several adapters; the embedded engine takes one")
