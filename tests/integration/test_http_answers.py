@@ -225,4 +225,4 @@ def test_questions_at_once(home: Path, kiwi: Kiwi) -> None:
         for thread in threads:
             thread.join()
     texts = {"".join(str(data["text"]) for name, data in events(body) if name == "token") for body in bodies}
-    assert texts == {"가 " * 9 + f"가 {SIGN_OFF}"}
+    assert texts == {"가 " * 9 + f"가예요. {SIGN_OFF}"}
