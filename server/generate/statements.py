@@ -5,14 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from server.domain import Passage
+from server.hangul import ends_in_consonant
 
 _FIELD = re.compile(r"(?P<label>[^:.?!]{1,30}): (?P<value>.+)")
 _SENTENCE_END = re.compile(r"[.!?]$")
 # How a table says yes and no, as a sentence does.
 _PREDICATES = {"있음": "있어요", "없음": "없어요", "가능": "가능해요", "불가": "안 돼요", "불가능": "안 돼요"}
-_DIGITS_WITH_FINAL = "013678"  # 영 일 삼 육 칠 팔 end in a consonant
-_LETTERS_WITH_FINAL = "lnr"  # not m: it is read 미터
-_HANGUL_FIRST, _HANGUL_LAST, _FINALS = 0xAC00, 0xD7A3, 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +54,7 @@ def _stated(passage: Passage, split: Callable[[str], Sequence[str]]) -> Iterator
 def _sentence(name: str, label: str, value: str) -> str:
     if _SENTENCE_END.search(value):
         return value
-    topic = f"{name}의 {label}{'은' if _ends_in_consonant(label) else '는'}"
+    topic = f"{name}의 {label}{'은' if ends_in_consonant(label) else '는'}"
     if value in _PREDICATES:
         return f"{topic} {_PREDICATES[value]}."
-    return f"{topic} {value}{'이에요' if _ends_in_consonant(value) else '예요'}."
-
-
-def _ends_in_consonant(word: str) -> bool:
-    last = next((char for char in reversed(word.lower()) if char.isalnum()), "")
-    if last and _HANGUL_FIRST <= ord(last) <= _HANGUL_LAST:
-        return (ord(last) - _HANGUL_FIRST) % _FINALS > 0
-    return last != "" and last in _DIGITS_WITH_FINAL + _LETTERS_WITH_FINAL
+    return f"{topic} {value}{'이에요' if ends_in_consonant(value) else '예요'}."

@@ -7,7 +7,7 @@ that can't be anything else than an end. Without punctuation the next 어절 dec
 import re
 from dataclasses import dataclass
 
-from server.persona.reading import FINAL_M, final_consonant, is_hangul, vowel
+from server.hangul import FINAL_M, final_consonant, is_hangul, vowel
 from server.persona.rules import Register
 
 # Quotation marks, brackets and markup that close around a sentence's end: **가능합니다.**

@@ -12,8 +12,7 @@ from itertools import takewhile
 
 from kiwipiepy import Kiwi
 
-from server.persona.boundaries import Boundary
-from server.persona.reading import (
+from server.hangul import (
     FINAL_B,
     FINAL_M,
     FINAL_SS,
@@ -21,6 +20,7 @@ from server.persona.reading import (
     final_consonant,
     without_final,
 )
+from server.persona.boundaries import Boundary
 from server.persona.rules import (
     CONTRACTED,
     HONORIFIC_STEMS,

@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from kiwipiepy import Kiwi, Token
 
-from server.persona.reading import ends_in_consonant, is_hangul
+from server.hangul import ends_in_consonant, is_hangul
 from server.persona.rules import ENGLISH_INTERJECTIONS, MISTAKEN_NOUNS, NOUN_TAGS, WANTING_NOUNS, WITH_HADA
 
 # The rest of an 어절 behind its noun: a unit, an aside's end and markup belong to it, then comes the stop.

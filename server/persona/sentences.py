@@ -9,11 +9,11 @@ import re
 
 from kiwipiepy import Kiwi
 
+from server.hangul import is_hangul
 from server.persona.boundaries import Boundary, after_word, may_end, within_word
 from server.persona.endings import polite_ending
 from server.persona.lines import Line
 from server.persona.nouns import Completion, awaits_more, completion, is_noun_phrase
-from server.persona.reading import is_hangul
 
 # How much of a sentence Kiwi sees: enough to tell 걷다 from 걷히다, little enough to stay fast.
 _CONTEXT_CHARS = 80

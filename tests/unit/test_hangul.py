@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.persona.reading import ends_in_consonant
+from server.hangul import ends_in_consonant
 
 
 @pytest.mark.parametrize(
