@@ -91,9 +91,9 @@ class SparseVector:
 class Point:
     """A passage with its vectors, for both legs of a search.
 
-    `dense` has one vector for the whole passage, then one for each of its windows (short stretches of its text).
-    Each is L2-normalized and has the encoder's dimensions. A question is as near to the passage as it is to the
-    nearest of them.
+    `dense` has one vector for the whole passage, then one for each of its windows (short stretches of its
+    text). Each is L2-normalized and has the encoder's dimensions. A question is as near to the passage as it
+    is to the nearest of them.
     """
 
     passage: Passage
