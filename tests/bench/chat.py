@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from modelfiles.grammar import render
-from server.domain import Prompt
 from server.generate.parameters import Parameters
 from server.settings import Settings
 from tests.bench.answers import Answer
@@ -75,13 +74,13 @@ def _seconds_a_token(answers: Sequence[Answer], bare: BareLlama) -> float:
 
 def _answers(questions: Sequence[str], settings: Settings, bare: BareLlama) -> dict[str, list[Answer]]:
     """Each side's answers to the questions, in their order."""
-
-    def prompts_of(asked: Sequence[str], *, rag: bool) -> list[Prompt]:
-        return record_prompts(
-            asked, settings, rag=rag, count_tokens=bare.count_tokens, context_tokens=bare.context_tokens
-        )
-
-    (greeting,), prompts = prompts_of([_GREETING], rag=False), prompts_of(questions, rag=True)
+    greeting, *prompts = record_prompts(
+        questions,
+        settings,
+        greeting=_GREETING,
+        count_tokens=bare.count_tokens,
+        context_tokens=bare.context_tokens,
+    )
     given: dict[str, list[Answer]] = {_OURS: [], _BARE: []}
     with serving(settings) as url, httpx.Client(trust_env=False) as client:
         timed_answer(client, url, _GREETING, rag=False)

@@ -39,11 +39,14 @@ def record_prompts(
     questions: Sequence[str],
     settings: Settings,
     *,
-    rag: bool,
+    greeting: str,
     count_tokens: Callable[[Sequence[Message]], int],
     context_tokens: int,
 ) -> list[Prompt]:
-    """What `server.chat.Chat` would give the model for each question, on the index that the settings name."""
+    """What `server.chat.Chat` would give the model on the index that the settings name.
+
+    First for the greeting, for which nothing is looked up, then for each question.
+    """
     recorder = Recorder(count_tokens, context_tokens=context_tokens)
 
     async def ask_all() -> None:
@@ -59,7 +62,8 @@ def record_prompts(
                 admission=Admission(1),
                 workers=CapacityLimiter(1),
             )
-            for question in questions:
+            for question in (greeting, *questions):
+                rag = question != greeting
                 async with aclosing(chat.answer([Message("user", question)], rag=rag)) as events:
                     async for _ in events:
                         pass

@@ -24,8 +24,6 @@ from tests.bench.table import Row
 from tests.bench.timing import medians
 
 _DIMENSIONS = 384
-# In corpus/, three passages in ten are long enough to have windows, two as a rule: 1.6 vectors a passage.
-_VECTORS = (3, 3, 3, 1, 1, 1, 1, 1, 1, 1)
 _LIMIT = 10
 
 
@@ -68,7 +66,7 @@ class _Texts:
                     locator=f"offset:{number}",
                     text=" ".join(self._sentences[sentence] for sentence in chosen),
                 ),
-                tuple(_unit_vector(random) for _ in range(_VECTORS[number % len(_VECTORS)])),
+                (_unit_vector(random),),
                 bm25.passage_weights(number),
             )
 
