@@ -1,14 +1,15 @@
 """`futfut ask`: one question, or a conversation, in the terminal."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
-import anyio
 import click
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from modelfiles.errors import FutFutError
 from server.cli.console import errors_console, home_option, settings_with
 from server.domain import Done, Hit, Message, Sources, Token
 from server.resources import Resources, open_resources
-from server.settings import Settings
 
 FAREWELLS = {"exit", "quit", "끝", "그만"}
 
@@ -19,40 +20,45 @@ FAREWELLS = {"exit", "quit", "끝", "그만"}
 def command(question: str | None, home: Path | None) -> None:
     """Ask a QUESTION, or have a conversation without one.
 
-    The answer streams to standard output; what it is made from goes to standard error.
+    The answer streams to standard output; what it is made from goes to standard error. In a conversation
+    Ctrl-C stops the answer, and ends the conversation while it waits for a question.
 
     Example: futfut ask "골키퍼는 공을 몇 초까지 가지고 있을 수 있어?"
     """
-    anyio.run(_run, settings_with(home=home), question)
-
-
-async def _run(settings: Settings, question: str | None) -> None:
-    with errors_console().status("풋풋이를 깨우고 있어요…"):
-        opening = open_resources(settings)
-        resources = await opening.__aenter__()
-    try:
-        if question is not None:
-            await _answer(resources, [Message("user", question)])
+    settings = settings_with(home=home)
+    # The event loop has a thread of its own: the main thread can wait for the keyboard and be interrupted.
+    with start_blocking_portal() as portal, ExitStack() as stack:
+        with errors_console().status("풋풋이를 깨우고 있어요…"):
+            opening = portal.wrap_async_context_manager(open_resources(settings))
+            resources = stack.enter_context(opening)
+        if question is None:
+            _converse(portal, resources)
         else:
-            await _converse(resources)
-    finally:
-        await opening.__aexit__(None, None, None)
+            portal.call(_answer, resources, [Message("user", question)])
 
 
-async def _converse(resources: Resources) -> None:
+def _converse(portal: BlockingPortal, resources: Resources) -> None:
     console = errors_console()
     console.print("무엇이든 물어보세요. 끝내려면 Ctrl-D나 '끝'을 입력하세요.")
     messages: list[Message] = []
     while True:
         try:
-            typed = (await anyio.to_thread.run_sync(console.input, "[bold]> [/bold]")).strip()
-        except EOFError:
+            typed = console.input("[bold]> [/bold]").strip()
+        except (EOFError, KeyboardInterrupt):
             return
         if typed in FAREWELLS:
             return
-        if typed:
-            messages.append(Message("user", typed))
-            messages.append(Message("assistant", await _answer(resources, messages)))
+        if not typed:
+            continue
+        asked = [*messages, Message("user", typed)]
+        answer = portal.start_task_soon(_answer, resources, asked)
+        try:
+            messages = [*asked, Message("assistant", answer.result())]
+        except KeyboardInterrupt:
+            answer.cancel()
+            console.print("\n답을 멈췄어요.")
+        except FutFutError as error:
+            console.print(f"futfut: {error}", markup=False, highlight=False)
 
 
 async def _answer(resources: Resources, messages: list[Message]) -> str:

@@ -1,6 +1,7 @@
 """`futfut serve`: the HTTP service."""
 
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
@@ -8,7 +9,7 @@ import click
 import uvicorn
 
 from server.app import create_app
-from server.cli.console import home_option, settings_with
+from server.cli.console import errors_console, home_option, settings_with
 from server.resources import open_resources
 from server.settings import Settings
 
@@ -33,7 +34,9 @@ def command(home: Path | None, host: str | None, port: int | None) -> None:
 
 async def _serve(settings: Settings) -> None:
     # Opened here rather than by the application, so that what is missing is one line and not a traceback.
-    async with open_resources(settings) as resources:
+    async with AsyncExitStack() as stack:
+        with errors_console().status("Loading the analyser, the encoder and the model"):
+            resources = await stack.enter_async_context(open_resources(settings))
         server = uvicorn.Server(
             uvicorn.Config(
                 create_app(settings, resources),
