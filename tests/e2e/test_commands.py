@@ -13,9 +13,11 @@ pytestmark = pytest.mark.model
 FUTFUT = [sys.executable, "-c", "from server.cli import main; main()"]
 MODELS = Path(os.environ.get("FUTFUT_HOME", ".futfut")).resolve() / "models"
 SIGN_OFF = "언제든지 물어보세요! 풋풋~!"
-FAQ = (
-    "질문,답변\n환불은 언제 되나요?,취소하고 사흘 안에 됩니다.\n주차할 수 있나요?,열 대까지 할 수 있습니다.\n"
-)
+FAQ = """질문,답변
+환불은 언제 되나요?,취소하고 사흘 안에 됩니다.
+주차할 수 있나요?,열 대까지 할 수 있습니다.
+샤워실이 있나요?,지하에 있습니다.
+"""
 
 
 @pytest.fixture(scope="module")
