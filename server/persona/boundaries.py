@@ -19,6 +19,8 @@ _ELLIPSIS = ".."
 _SOFT = re.compile(r"\.\.|[…~～^;:!?ㄱ-ㅣ♡♥☀-➿\U0001f000-\U0001faff]")
 _ASIDE = "([—–→"
 _QUOTING = ("라고", "라는", "라며", "라면", "라던", "하고", "하는", "고 ", "는 ")
+# 그렇지 않습니다: what looks like an exclamation is what is denied.
+_DENYING = ("않", "못하", "못한", "못합", "못해", "못했")
 
 _ENDING_SYLLABLES = frozenset("다까오시자야지네군나든게라니냐데걸아어")
 # Stems ending in these have melted with 어: 해, 달려, 와, 돼, 줘.
@@ -62,7 +64,7 @@ def after_word(gap: str, follows: str) -> Boundary | None:
         return Boundary(Register.CASUAL, cut_off=True)
     if follows == "\n":
         return Boundary(Register.CASUAL)
-    if not gap or (follows + " ").startswith(_QUOTING):
+    if not gap or (follows + " ").startswith(_QUOTING + _DENYING):
         return None
     if _SOFT.match(follows):
         return Boundary(Register.CASUAL)
