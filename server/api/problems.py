@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, Response
@@ -151,11 +152,15 @@ _HTTP: Mapping[int, _Kind] = {
 }
 
 
+# A service under load, and one whose index is still to be built, would fill the log with these.
+_TO_BE_EXPECTED = (errors.BusyError, errors.IndexMissingError)
+
+
 def problem_of(error: Exception) -> Problem:
     """The problem that an error is, for a response or for an `error` event; ours are logged on the way."""
     if isinstance(error, ValidationException) and isinstance(error.__cause__, ValidationError):
         fault = fault_of(error.__cause__)
-        field = fault.pointer.removeprefix("#/") or "본문"
+        field = fault.pointer.removeprefix("#").removeprefix("/") or "본문"
         return Problem(f"/problems/{_INVALID.slug}", _INVALID.title, 400, f"{field}: {fault.detail}", [fault])
     if isinstance(error, HTTPException):
         kind = _HTTP.get(error.status_code, _INTERNAL)
@@ -169,7 +174,7 @@ def _log(kind: _Kind, error: Exception) -> None:
     """Warn of what the operator may mend; what nobody foresaw comes with its traceback."""
     if kind is _INTERNAL:
         log.error("A request failed, and not on purpose.", exc_info=error)
-    elif isinstance(error, errors.GenerationError | errors.NotReadyError):
+    elif kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, _TO_BE_EXPECTED):
         log.warning("%s", error)
 
 

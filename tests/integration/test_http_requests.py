@@ -54,6 +54,11 @@ def test_bodies(  # noqa: PLR0913, PLR0917 - one parameter a column of the table
     assert is_korean(told["detail"])
 
 
+def test_body_that_is_no_object(client: TestClient[Litestar]) -> None:
+    """Where the whole body is wrong, the detail calls it that."""
+    assert client.post("/query", json=[1]).json()["detail"].startswith("본문: ")
+
+
 def test_body_without_a_type(client: TestClient[Litestar]) -> None:
     """JSON that doesn't say that it is JSON is read all the same."""
     response = client.post("/search", content=b'{"query": "x"}')

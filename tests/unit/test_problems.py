@@ -85,6 +85,18 @@ def test_quiet_problems(error: FutFutError, caplog: pytest.LogCaptureFixture) ->
     assert not caplog.records
 
 
+@pytest.mark.parametrize(
+    "error",
+    [errors.IndexDamagedError("here", "torn"), errors.IndexUnreachableError("http://qdrant", "timed out")],
+)
+def test_the_operator_reads_what_the_player_does_not(
+    error: FutFutError, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where and why the index can't be used stands in the log, not in the problem."""
+    assert str(error) not in problem_of(error).detail
+    assert [record.getMessage() for record in caplog.records] == [str(error)]
+
+
 def fault(payload: object, of: type) -> Any:
     """What msgspec refuses, read as when Litestar validates a body."""
     signature = msgspec.defstruct("Signature", [("data", of)])
