@@ -6,6 +6,7 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 from modelfiles.errors import FutFutError
+from server.errors import IndexUnreachableError
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ class Live(Generic[T]):
     Readers never wait for an opening once there is a value: one thread opens the new one, the others go on
     with the old. A reader keeps its own reference, so the old value goes away (and what it holds is closed)
     when the last reader lets go of it, and not before. If the new one can't be opened the old one stays,
-    until the version changes again.
+    until the version changes again; if it only can't be reached, until it can.
     """
 
     def __init__(self, version: Callable[[], Hashable | None], open_newest: Callable[[], T]) -> None:
@@ -61,6 +62,10 @@ class Live(Generic[T]):
             return held[1]
         try:
             value = self._open_newest()
+        except IndexUnreachableError:
+            if held is None:
+                raise
+            return held[1]  # it may be reachable for the next reader
         except FutFutError as error:
             if held is None:
                 raise

@@ -7,6 +7,7 @@ import weakref
 import pytest
 
 from modelfiles.errors import FutFutError
+from server.errors import IndexUnreachableError
 from server.index.live import Live
 
 
@@ -78,6 +79,15 @@ def test_failure_keeps_the_old_value(
     assert [record.getMessage().endswith("unsuitable") for record in caplog.records] == [True]
     outside.version, outside.failure = 3, None
     assert live.get().version == 3
+
+
+def test_unreachable_version_is_tried_again(outside: Outside, live: Live[Opened]) -> None:
+    """A server that fails just while the new version is opened costs a moment of the old one, no more."""
+    live.get()
+    outside.version, outside.failure = 2, IndexUnreachableError("http://qdrant", "timed out")
+    assert live.get().version == 1
+    outside.failure = None
+    assert live.get().version == 2
 
 
 def test_vanished_version_keeps_the_old_value(outside: Outside, live: Live[Opened]) -> None:
