@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-import msgspec
 from fastembed import TextEmbedding
 from fastembed.common.model_description import ModelSource, PoolingType
 from fastembed.text.onnx_embedding import OnnxTextEmbedding
@@ -19,9 +18,9 @@ from modelfiles.encoder import (
     ENCODER_TOKENIZER,
     EncoderManifest,
     file_sha256,
-    read_encoder_manifest,
 )
-from server.errors import EncoderDamagedError, EncoderMissingError
+from server.encoder import encoder_manifest
+from server.errors import EncoderDamagedError
 
 # Passages are taken by the window, sorted by length inside it, and run a few at a time: on a processor
 # padding costs as much as text does, and a large batch falls out of the caches.
@@ -117,12 +116,7 @@ def batches_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
 
 
 def _checked_manifest(path: Path) -> EncoderManifest:
-    try:
-        manifest = read_encoder_manifest(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise EncoderMissingError(path) from None
-    except msgspec.DecodeError as error:
-        raise EncoderDamagedError(path, f"its manifest can't be read ({error})") from error
+    manifest = encoder_manifest(path)
     for name, expected in (
         (ENCODER_MODEL, manifest.model_sha256),
         (ENCODER_TOKENIZER, manifest.tokenizer_sha256),

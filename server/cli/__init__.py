@@ -55,7 +55,7 @@ def main() -> None:
     """Run a command; an error that a person can mend is one line on stderr and exit code 1."""
     try:
         cli()
-    except FutFutError as error:
+    except (FutFutError, OSError) as error:
         if "--debug" in sys.argv:
             raise
         click.echo(f"futfut: {error}", err=True)

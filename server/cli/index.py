@@ -4,12 +4,11 @@ from pathlib import Path
 
 import click
 
-from modelfiles.encoder import read_encoder_manifest
 from server.analyzer import load_kiwi
 from server.cli.console import build_progress, corpus_option, errors_console, home_option, settings_with
 from server.documents import Chunker, Sizes
 from server.domain import Skipped
-from server.errors import EncoderMissingError
+from server.encoder import encoder_manifest
 from server.index import Report, build, built_from, fingerprint_of, open_index
 from server.lexical import Terms, terms_fingerprint
 from server.protocols import Index
@@ -29,11 +28,7 @@ def command(corpus: Path | None, home: Path | None) -> None:
     Example: futfut index --corpus ~/documents
     """
     settings = settings_with(corpus=corpus, home=home)
-    encoder = settings.models_dir / settings.encoder
-    try:
-        manifest = read_encoder_manifest(encoder)
-    except FileNotFoundError as error:
-        raise EncoderMissingError(encoder) from error
+    manifest = encoder_manifest(settings.models_dir / settings.encoder)
     sizes = Sizes(manifest.max_tokens)
     index = open_index(settings, compatible_with=None)
     try:

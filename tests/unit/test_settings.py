@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from server.cli.console import settings_with
 from server.cli.index import command as index_command
-from server.errors import SettingsError
+from server.errors import EncoderDamagedError, SettingsError
 from server.settings import Settings
 
 README = Path(__file__).parents[2] / "README.md"
@@ -38,6 +38,15 @@ def test_index_without_encoder_says_how_to_build_it(tmp_path: Path) -> None:
     """The error names the commands for the very home that was given."""
     result = CliRunner().invoke(index_command, ["--home", str(tmp_path)])
     assert f"futfut-convert embedder --home {tmp_path}" in str(result.exception)
+
+
+def test_index_with_a_damaged_encoder_is_refused_in_words(tmp_path: Path) -> None:
+    """A manifest that breaks off is a damaged encoder, not a traceback."""
+    manifest = tmp_path / "models" / Settings().encoder / "encoder.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("{", encoding="utf-8")
+    result = CliRunner().invoke(index_command, ["--home", str(tmp_path)])
+    assert isinstance(result.exception, EncoderDamagedError)
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
