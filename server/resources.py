@@ -139,7 +139,7 @@ async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
     async with AsyncExitStack() as stack:
         kiwi = await to_thread.run_sync(load_kiwi)
         search = await stack.enter_async_context(open_search(settings, kiwi))
-        generator = await stack.enter_async_context(_open_generator(settings, kiwi))
+        generator, system = await stack.enter_async_context(_open_generator(settings, kiwi))
         yield Resources(
             search=search,
             generator=generator,
@@ -147,7 +147,7 @@ async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
                 search.retriever,
                 generator,
                 kiwi,
-                system=system_prompt(),
+                system=system or system_prompt(),
                 passages=settings.passages,
                 max_answer_tokens=settings.max_answer_tokens,
                 admission=Admission(settings.max_under_way),
@@ -161,7 +161,8 @@ def _cores(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def _open_generator(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[Generator]:
+async def _open_generator(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[tuple[Generator, str | None]]:
+    """A generator, and the system prompt that its Modelfile sets, if it does."""
     load = partial(
         LlamaCppGenerator.load, modelfile_path(settings.model), settings.models_dir, threads=settings.threads
     )
@@ -169,10 +170,10 @@ async def _open_generator(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[Gene
         generator = await to_thread.run_sync(load)
     except ModelMissingError as missing:
         log.warning("%s Until then answers are put together from the passages, without a model.", missing)
-        yield ExtractiveGenerator(kiwi)
+        yield ExtractiveGenerator(kiwi), None
         return
     try:
-        yield generator
+        yield generator, generator.system
     finally:
         await to_thread.run_sync(generator.close)
 
