@@ -52,6 +52,9 @@ class LlamaCppGenerator:
         name = modelfile.stem
         try:
             spec = parse(decode(modelfile.read_bytes()))
+        except FileNotFoundError as error:
+            known = ", ".join(sorted(own.stem for own in FOLDER.glob("*.Modelfile")))
+            raise ModelLoadError(name, f"there is no {modelfile}; FUTFUT_MODEL may be {known}") from error
         except OSError as error:
             raise ModelLoadError(name, f"{modelfile} can't be read ({error.strerror})") from error
 

@@ -225,7 +225,7 @@ def test_adapter(models: Path, tmp_path: Path) -> None:
 
 def test_no_modelfile(tmp_path: Path) -> None:
     """A Modelfile that isn't there, and one that can't be parsed, are told apart."""
-    with pytest.raises(ModelLoadError, match=r"none.Modelfile can't be read \(No such file"):
+    with pytest.raises(ModelLoadError, match=r"no .*none.Modelfile; FUTFUT_MODEL may be .*mini-q4_k_m"):
         LlamaCppGenerator.load(tmp_path / "none.Modelfile", tmp_path, threads=1)
     (tmp_path / "bad.Modelfile").write_text("NONSENSE x\n")
     with pytest.raises(ModelfileError):
