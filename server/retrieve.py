@@ -1,13 +1,16 @@
 """A question to the passages that may answer it: terms and vector, then one hybrid query."""
 
+import math
 from collections.abc import Mapping
 
 from anyio import CapacityLimiter, to_thread
 
 from server.domain import Hit, HybridQuery
-from server.errors import QuestionTooLongError
 from server.lexical import Terms, query_vector
 from server.protocols import Embedder, Index
+
+PREFIX_TOKENS = 4
+NEAR_MIDDLE = 50  # characters within which a long question is rather cut at a space
 
 
 class HybridRetriever:
@@ -46,7 +49,6 @@ class HybridRetriever:
         Raises:
             IndexMissingError, IndexMismatchError, IndexUnreachableError: see `server.protocols.Index`.
             UnknownFilterError: a filter names a field that passages don't have.
-            QuestionTooLongError: the encoder reads fewer tokens than the question has.
         """
         return await to_thread.run_sync(
             self.search_blocking, question, limit, filters or {}, limiter=self._limiter
@@ -68,8 +70,17 @@ class HybridRetriever:
         )
 
     def _embed(self, question: str) -> tuple[float, ...]:
-        try:
+        """The question's vector; of one too long for the encoder, the mean of its halves' vectors.
+
+        Either way it is about all of the question: nothing is cut off.
+        """
+        # What is counted includes a passage's prefix, and a question's may take a token more.
+        if self._embedder.count_tokens(question) < self._embedder.max_tokens - PREFIX_TOKENS:
             return self._embedder.embed_query(question)
-        except ValueError as error:
-            tokens = self._embedder.count_tokens(question)
-            raise QuestionTooLongError(tokens, self._embedder.max_tokens) from error
+        middle = len(question) // 2
+        cut = question.find(" ", middle, middle + NEAR_MIDDLE)
+        at = middle if cut < 0 else cut
+        first, second = self._embed(question[:at]), self._embed(question[at:])
+        mean = [a + b for a, b in zip(first, second, strict=True)]
+        length = math.hypot(*mean)
+        return tuple(number / length for number in mean)

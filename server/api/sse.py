@@ -1,6 +1,7 @@
 """An answer as server-sent events (WHATWG HTML, section 9.2), with a heartbeat while the model is silent."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -20,7 +21,6 @@ MEDIA_TYPE = "text/event-stream"
 HEARTBEAT = b": keep-alive\n\n"
 HEARTBEAT_SECONDS = 15.0
 FIRST_TOKEN_SECONDS = 2.0
-EVENTS_AHEAD = 8  # of what the client has taken
 
 _Item = ChatEvent | Exception
 
@@ -31,7 +31,8 @@ class AnswerEvents:
     def __init__(self, answer: AsyncGenerator[ChatEvent]) -> None:
         """Begin to answer. Needs a running event loop."""
         self._early: deque[_Item] = deque()
-        self._send, self._receive = create_memory_object_stream[_Item](EVENTS_AHEAD)
+        # Unbounded, for an answer's length is bounded: a client that doesn't read keeps nobody else waiting.
+        self._send, self._receive = create_memory_object_stream[_Item](math.inf)
         self._scope = CancelScope()
         # One task runs the answer from beginning to end: the cancel scopes and limiters that it enters belong
         # to the task that entered them, and who reads the events is first the handler, then the response.
