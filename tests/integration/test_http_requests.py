@@ -1,7 +1,6 @@
 """Requests that can't be answered: each is told what is wrong with it, in Korean, with a stable type."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from kiwipiepy import Kiwi
@@ -9,7 +8,6 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from tests.integration.http_service import JSON, QUESTION, Service, chat_body, is_korean
-from tests.integration.indexing import HashEmbedder
 
 
 @pytest.fixture(scope="module")
@@ -119,28 +117,6 @@ def test_questions(
     assert response.status_code == 400
     assert response.json()["type"] == f"/problems/{problem}"
     assert is_korean(response.json()["detail"])
-
-
-class ShortEmbedder(HashEmbedder):
-    """Reads 20 words, as a model reads 512 tokens."""
-
-    max_tokens = 20
-
-    def embed_query(self, text: str) -> tuple[float, ...]:
-        """The text's vector."""
-        if self.count_tokens(text) > self.max_tokens:
-            raise ValueError("too long")
-        return super().embed_query(text)
-
-
-@pytest.mark.parametrize("path", ["/query", "/search"])
-def test_more_tokens_than_the_encoder_reads(tmp_path: Path, kiwi: Kiwi, path: str) -> None:
-    """A question that the encoder can't take in whole is embedded in parts, and answered."""
-    service = Service(tmp_path, kiwi, embedder=ShortEmbedder())
-    with TestClient(service.app) as client:
-        response = client.post(path, json={"query": "킥인은 몇 초 안에 차야 하나요 " * 5})
-    assert response.status_code == 200
-    assert response.json().get("passages", response.json().get("sources"))
 
 
 def test_unknown_addresses_and_methods(client: TestClient[Litestar]) -> None:
