@@ -8,13 +8,6 @@ from time import perf_counter
 Contender = Callable[[int], object]
 
 
-def timed(call: Callable[[], object]) -> float:
-    """How many seconds a call takes."""
-    started = perf_counter()
-    call()
-    return perf_counter() - started
-
-
 def in_turn(names: Mapping[str, object], number: int) -> list[str]:
     """Names in the order of a round: every second one is reversed.
 
