@@ -20,7 +20,7 @@ from server.analyzer import load_kiwi
 from server.chat import Chat
 from server.dense import FastembedEmbedder
 from server.domain import Manifest, Message
-from server.errors import IndexMissingError, ModelMissingError, NotReadyError
+from server.errors import ModelMissingError, NotReadyError
 from server.generate import ExtractiveGenerator, LlamaCppGenerator
 from server.index import Compatibility, open_index
 from server.lexical import Terms
@@ -33,8 +33,12 @@ log = logging.getLogger(__name__)
 _PROBE = "풋살"
 
 
-class ClosableIndex(Index, Protocol):
-    """An index that holds something open."""
+class ServedIndex(Index, Protocol):
+    """An index that holds a generation open."""
+
+    def answering(self) -> Manifest:
+        """The generation that searches are answered from."""
+        ...
 
     def close(self) -> None:
         """Let go of it."""
@@ -45,7 +49,7 @@ class ClosableIndex(Index, Protocol):
 class Search:
     """What finds passages: all that `futfut search` needs."""
 
-    index: ClosableIndex
+    index: ServedIndex
     embedder: Embedder
     retriever: HybridRetriever
 
@@ -57,10 +61,7 @@ class Search:
                 could be answered now.
         """
         await self.retriever.search(_PROBE, limit=1)
-        manifest = await to_thread.run_sync(self.index.manifest)
-        if manifest is None:
-            raise IndexMissingError("the place that was searched a moment ago")
-        return manifest
+        return await to_thread.run_sync(self.index.answering)
 
 
 @dataclass(frozen=True, slots=True)

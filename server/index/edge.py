@@ -88,6 +88,14 @@ class EdgeIndex:
         live = self._live.get()
         return search_shard(live.shard, self._generations.shard(live.manifest.generation), query)
 
+    def answering(self) -> Manifest:
+        """What searches are answered from: the live generation, or the one before it if that doesn't suit.
+
+        Raises:
+            IndexMissingError, IndexMismatchError, IndexDamagedError: as `search`.
+        """
+        return self._live.get().manifest
+
     def close(self) -> None:
         """Let go of the open generation; searches under way finish."""
         self._live.forget()

@@ -136,6 +136,14 @@ class QdrantIndex:
             limit=query.limit,
         )
 
+    def answering(self) -> Manifest:
+        """What searches are answered from: the live collection, or the one before it if that doesn't suit.
+
+        Raises:
+            IndexMissingError, IndexMismatchError, IndexDamagedError, IndexUnreachableError: as `search`.
+        """
+        return self._manifest_of(self._live.get())
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()

@@ -277,6 +277,10 @@ def test_open_generation_outlives_a_mismatch(
         assert editions(index.search(query())) == {"처음"}
     (warning,) = caplog.records
     assert "another" in warning.getMessage()
+    assert index.answering().fingerprint == FINGERPRINT
+    live = index.manifest()
+    assert live is not None
+    assert live.fingerprint.encoder == "another"
     builder.publish(manifest(third), third)
     until(lambda: editions(index.search(query())) == {"나중"})
 
