@@ -2,11 +2,14 @@
 
     python tests/integration/kill_index.py FOLDER ROUNDS [SEED]
 
-Every round forks a builder that changes a small corpus and indexes it, over and over; kills it with SIGKILL
-after a random time of up to two builds; and then asks of a reader in another process, which has had the index
-open all along, that it answers, of a fresh one that it finds a complete generation, and of a next build that
-it succeeds. Prints a JSON object: how many builders were killed at which stage, how many generations they had
-published, how often the reader answered, and how many generations it saw.
+Every round forks a builder that changes a small corpus and indexes it, over and over; kills it with SIGKILL;
+and then asks of a reader in another process, which has had the index open all along, that it answers, of a
+fresh one that it finds a complete generation, and of a next build that it succeeds. In one round the builder
+is killed after a random time of up to two builds; in the next it halts inside a stage, at a random point, and
+is killed there: the stages take turns, so that each has its kills however fast the machine is.
+
+Prints a JSON object: how many builders were killed at which stage, how many generations they had published,
+how often the reader answered, and how many generations it saw.
 
 Processes are forked from one that has imported everything and opened nothing: a round takes little time.
 """
@@ -38,8 +41,10 @@ from tests.integration.indexing import (
     no_progress,
 )
 
-STAGES = ("start", "read", "terms", "embed", "publish", "between")
+HALTS: tuple[Stage, ...] = ("read", "terms", "embed", "publish")
+STAGES = ("start", *HALTS, "between")
 LINES = 150
+HALT_SECONDS = 60.0  # a builder that takes longer to get to its stage is stuck
 
 
 def main() -> None:
@@ -52,14 +57,18 @@ def main() -> None:
     started = time.monotonic()
     assert in_child(lambda: build_slowly(corpus, home)) == 0
     longest = 2 * (time.monotonic() - started)
-    board = mmap(-1, 2)  # shared with the builder: its stage, and how many generations it has published
+    board = mmap(-1, 3)  # shared with the builder: its stage, generations it has published, whether it halts
     killed: Counter[str] = Counter()
     published = 0
     reader = Reader(home)
     for number in range(rounds):
-        board[0], board[1] = 0, 0
-        builder = fork(partial(build_forever, corpus, home, board, number))
-        time.sleep(chance.uniform(0, longest))
+        board[:] = bytes(3)
+        halt = HALTS[number // 2 % len(HALTS)] if number % 2 else None
+        builder = fork(partial(build_forever, corpus, home, board, number, halt, chance.random()))
+        if halt is None:
+            time.sleep(chance.uniform(0, longest))
+        else:
+            wait_until_halted(board)
         os.kill(builder, signal.SIGKILL)
         _, status = os.waitpid(builder, 0)
         assert os.WIFSIGNALED(status), f"round {number}: the builder had ended by itself, {status}"
@@ -83,11 +92,24 @@ def change(corpus: Path, edition: int) -> None:
     new.replace(corpus / "글.txt")
 
 
-def build_forever(corpus: Path, home: Path, board: mmap, number: int) -> None:
-    """Change and index, noting on the board what is being done."""
+def wait_until_halted(board: mmap) -> None:
+    """Wait for the builder to halt."""
+    deadline = time.monotonic() + HALT_SECONDS
+    while not board[2]:
+        assert time.monotonic() < deadline, f"the builder is stuck in {STAGES[board[0]]}"
+        time.sleep(0.001)
 
-    def note(stage: Stage, _done: int, _total: int | None) -> None:
+
+def build_forever(  # noqa: PLR0913, PLR0917 - what a round is told, through a fork
+    corpus: Path, home: Path, board: mmap, number: int, halt: Stage | None, share: float
+) -> None:
+    """Change and index, noting on the board what is being done; halt when that `share` of a stage is done."""
+
+    def note(stage: Stage, done: int, total: int | None) -> None:
         board[0] = STAGES.index(stage)
+        if stage == halt and done >= share * (total or 0):
+            board[2] = 1
+            signal.pause()
 
     edition = 1000 * (number + 1)
     while True:

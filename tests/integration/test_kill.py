@@ -1,4 +1,4 @@
-"""Builders of an index are killed at random moments; those who read it don't notice."""
+"""Builders of an index are killed at random moments and in every stage; those who read it don't notice."""
 
 import json
 import subprocess
@@ -16,11 +16,13 @@ def test_killed_builders_leave_an_index_that_answers(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert run.returncode == 0, run.stderr
     result = json.loads(run.stdout)
     assert sum(result["killed"].values()) == ROUNDS
-    assert sum(result["killed"].get(stage, 0) for stage in ("read", "terms", "embed", "publish")) >= 3
+    inside = [result["killed"].get(stage, 0) for stage in ("read", "terms", "embed", "publish")]
+    assert min(inside) >= 1
+    assert sum(inside) >= ROUNDS // 2
     assert result["answers"] == 2 * ROUNDS
     assert result["seen"] > 1
