@@ -47,6 +47,7 @@ class ScriptedGenerator:
         self.script: Sequence[Step] = script or ("킥인은 4초 ", "안에 차야 합니다.")
         self.prompts: list[Prompt] = []
         self.said = 0
+        self.started = threading.Semaphore(0)
         self.closed = threading.Semaphore(0)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
@@ -59,6 +60,7 @@ class ScriptedGenerator:
         """Follow the script."""
         del question, max_tokens
         self.prompts.append(prompt)
+        self.started.release()
         try:
             for step in self.script:
                 if isinstance(step, Exception):
@@ -141,7 +143,7 @@ class Running:
 
     def tasks(self) -> int:
         """How many tasks the server's event loop has now."""
-        return asyncio.run_coroutine_threadsafe(self._count(), self._loop).result(timeout=5)
+        return asyncio.run_coroutine_threadsafe(self._count(), self._loop).result(timeout=30)
 
     async def _count(self) -> int:
         return len(asyncio.all_tasks()) - 1
