@@ -72,7 +72,7 @@ def test_the_endpoint_is_taken_from_the_environment(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert run.returncode == 1

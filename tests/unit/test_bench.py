@@ -17,7 +17,7 @@ from tests.bench.synthetic import drawn, write_document
 from tests.bench.table import Row, duration, render
 from tests.bench.timing import Contender, medians
 
-TINY = replace(QUICK, search_sizes=(60,), questions=3, ingest_rounds=1, ingest_passages=3)
+TINY = replace(QUICK, search_sizes=(60,), questions=3, cell_seconds=60, ingest_rounds=1, ingest_passages=3)
 
 
 @pytest.fixture(scope="module")
