@@ -99,8 +99,9 @@ def test_a_question_answered(home: Path) -> None:
         assert_signed_off(answered.json()["response"])
         assert answered.json()["sources"]
 
-        too_long = client.post("/search", json={"query": "퉳뷁쀍 " * 480})
-        assert (too_long.status_code, too_long.json()["type"]) == (400, "/problems/question-too-long")
+        long = client.post("/search", json={"query": "퉳뷁쀍 " * 480})  # more tokens than the encoder reads
+        assert long.status_code == 200
+        assert long.json()["passages"]
         odd = client.post("/search", json={"query": "\u0000\u200b🥅"})
         assert odd.status_code == 200
 
