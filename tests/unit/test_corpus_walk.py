@@ -2,13 +2,18 @@
 
 import os
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from server.documents import corpus_digest, read_corpus, read_document
 from server.domain import Document, Skipped
 from server.errors import CorpusEmptyError, DocumentError
+
+NOBODY = 65534  # the user without rights, on Linux and elsewhere
 
 
 def sources(folder: Path) -> list[str]:
@@ -85,15 +90,36 @@ def test_what_cannot_be_read_is_reported_and_the_rest_is_read(tmp_path: Path) ->
     assert {name: reason for name, reason in reasons.items() if expected[name] not in reason} == {}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_files_and_folders_without_permission_are_reported(tmp_path: Path) -> None:
-    """A file or a folder that may not be opened is reported by its own name."""
-    write(tmp_path / "secret.txt").chmod(0)
-    write(tmp_path / "closed" / "a.txt").parent.chmod(0)
+@pytest.fixture
+def anybodys_folder() -> Iterator[Path]:
+    """A folder that every user may look into, which pytest's own folders forbid."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """Root may read everything, so for a moment root is somebody else."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
     try:
-        assert skipped(tmp_path).keys() == {"secret.txt", "closed"}
+        yield
     finally:
-        (tmp_path / "closed").chmod(0o700)
+        os.seteuid(user)
+
+
+def test_files_and_folders_without_permission_are_reported(anybodys_folder: Path) -> None:
+    """A file or a folder that may not be opened is reported by its own name."""
+    write(anybodys_folder / "secret.txt").chmod(0)
+    closed = write(anybodys_folder / "closed" / "a.txt").parent
+    closed.chmod(0)
+    try:
+        with without_privileges():
+            assert skipped(anybodys_folder).keys() == {"secret.txt", "closed"}
+    finally:
+        closed.chmod(0o700)
 
 
 def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
