@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from kiwipiepy import Kiwi
 
 from server.admission import Admission
-from server.domain import ChatEvent, Done, Finished, Hit, Message, Prompt, Sources, TextDelta, Token
+from server.domain import ChatEvent, Done, Finished, Hit, Loading, Message, Prompt, Sources, TextDelta, Token
 from server.persona import PersonaStream
 from server.prompt import build_prompt
 from server.protocols import Generator, Retriever
@@ -81,6 +81,9 @@ class Chat:
             async with aclosing(stream):
                 async for event in stream:
                     match event:
+                        case Loading():
+                            yield event
+                            continue
                         case TextDelta(text):
                             shown = await self._on_worker(partial(persona.feed, text))
                         case Finished() as finished:
@@ -94,7 +97,7 @@ class Chat:
             yield Done(
                 reason=finished.reason,
                 usage=finished.usage,
-                mode=self._generator.mode,
+                mode=finished.mode or self._generator.mode,
                 timings=timings,
                 left_out=prompt.left_out,
             )

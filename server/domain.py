@@ -199,20 +199,38 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """The end of a generation, yielded exactly once and last."""
+class Loading:
+    """The model isn't in memory and is being loaded; the first word takes as long as that does."""
 
-    reason: FinishReason
-    usage: Usage
-
-
-GenerationEvent = TextDelta | Finished
+    model: str
 
 
 Mode = Literal["model", "extractive"]
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of a generation, yielded exactly once and last.
+
+    `mode` says how the text was made where that isn't the generator's usual way.
+    """
+
+    reason: FinishReason
+    usage: Usage
+    mode: Mode | None = None
+
+
+GenerationEvent = Loading | TextDelta | Finished
+
+
 # --- what a client is told --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The question waits for its turn; `place` counts from 1, which is the next to be answered."""
+
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,4 +258,4 @@ class Done:
     left_out: tuple[Hit, ...]
 
 
-ChatEvent = Sources | Token | Done
+ChatEvent = Queued | Loading | Sources | Token | Done

@@ -124,6 +124,18 @@ class ChatResponse(Struct, frozen=True):
     done: DoneOut
 
 
+class QueueOut(Struct, frozen=True):
+    """The `queue` event: the next to be answered has place 1."""
+
+    place: int
+
+
+class LoadingOut(Struct, frozen=True):
+    """The `loading` event: the model is being loaded."""
+
+    model: str
+
+
 class SourcesOut(Struct, frozen=True):
     """The `sources` event."""
 

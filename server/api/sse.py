@@ -14,8 +14,8 @@ from litestar.background_tasks import BackgroundTask
 from litestar.response import Stream
 
 from server.api.problems import problem_of
-from server.api.schemas import DoneOut, PassageOut, SourcesOut, TokenOut
-from server.domain import ChatEvent, Done, Sources, Token
+from server.api.schemas import DoneOut, LoadingOut, PassageOut, QueueOut, SourcesOut, TokenOut
+from server.domain import ChatEvent, Done, Loading, Queued, Sources, Token
 
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT = b": keep-alive\n\n"
@@ -108,6 +108,10 @@ async def event_stream(answer: AsyncGenerator[ChatEvent]) -> Response[Any]:
 
 def _encode(item: _Item) -> bytes:
     match item:
+        case Queued(place):
+            return _event(b"queue", QueueOut(place))
+        case Loading(model):
+            return _event(b"loading", LoadingOut(model))
         case Sources(hits):
             return _event(b"sources", SourcesOut([PassageOut.of(hit) for hit in hits]))
         case Token(text):
