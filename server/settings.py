@@ -1,12 +1,21 @@
 """Every setting of the service, each read from a `FUTFUT_` environment variable when the service starts."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+# Where container engines mount secrets, one file each, named as the variable is.
+SECRETS = Path("/run/secrets")
 
 
 class Settings(BaseSettings):
@@ -27,7 +36,16 @@ class Settings(BaseSettings):
 
     qdrant_url: str | None = Field(None, description="a Qdrant server; the embedded engine if unset")
     qdrant_api_key: SecretStr | None = Field(None, description="the Qdrant server's API key")
-    qdrant_timeout: float = Field(5.0, gt=0, description="seconds to wait for the Qdrant server")
+    qdrant_timeout: Seconds = Field(5.0, description="seconds to wait for the Qdrant server")
+
+    ollama_url: str | None = Field(None, description="an Ollama server; the embedded engine if unset")
+    ollama_connect_timeout: Seconds = Field(3.0, description="seconds to reach the Ollama server")
+    ollama_first_token_timeout: Seconds = Field(300.0, description="seconds to load and say a first word")
+    ollama_token_timeout: Seconds = Field(30.0, description="seconds between two pieces of an answer")
+    fallback: Literal["none", "extractive"] = Field(
+        "none", description="who answers while Ollama can't: nobody (503), or `extractive`, from the passages"
+    )
+    admin_key: SecretStr | None = Field(None, description="key to /admin; refused to all if unset")
 
     passages: Positive = Field(4, description="passages put before the model")
     candidates: Positive = Field(50, description="candidates that each leg of the search brings")
@@ -38,7 +56,23 @@ class Settings(BaseSettings):
     max_answer_tokens: Positive = Field(400, description="longest answer, in tokens")
     max_question_chars: Positive = Field(2000, description="longest message, in characters")
     max_messages: Positive = Field(40, description="longest conversation, in messages")
+    max_generations: Positive = Field(1, description="questions answered at once")
+    max_waiting: Positive = Field(32, description="questions that may wait for it; beyond it 503")
     max_under_way: Positive = Field(32, description="questions answered or waiting at once; beyond it 503")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options, then variables, then the files of a container's secrets, where there are any."""
+        del dotenv_settings, file_secret_settings
+        secrets = (SecretsSettingsSource(settings_cls, secrets_dir=SECRETS),) if SECRETS.is_dir() else ()
+        return (init_settings, env_settings, *secrets)
 
     @property
     def models_dir(self) -> Path:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
+from server import settings as settings_module
 from server.cli.console import settings_with
 from server.cli.index import command as index_command
 from server.errors import EncoderDamagedError, SettingsError
@@ -32,6 +34,17 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """As compose files pass unset variables on."""
     monkeypatch.setenv("FUTFUT_QDRANT_URL", "")
     assert settings_with().qdrant_url is None
+
+
+def test_a_secret_file_is_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's secrets are read, whatever the case of their names; the environment comes first."""
+    monkeypatch.setattr(settings_module, "SECRETS", tmp_path)
+    (tmp_path / "futfut_admin_key").write_text("from-file\n", encoding="utf-8")
+    (tmp_path / "other_program_key").write_text("not ours", encoding="utf-8")
+    monkeypatch.setenv("FUTFUT_ADMIN_KEY", "")
+    assert settings_with().admin_key == SecretStr("from-file")
+    monkeypatch.setenv("FUTFUT_ADMIN_KEY", "from-variable")
+    assert settings_with().admin_key == SecretStr("from-variable")
 
 
 def test_index_without_encoder_says_how_to_build_it(tmp_path: Path) -> None:
