@@ -12,6 +12,8 @@ _FENCE = "```"
 _BLOCK = re.compile(rf"\s*(?:(?:[-*+•]|\d+[.)])(?:\s|\Z)|[|>#]|{_FENCE})")
 _LINE_HEAD = 24  # characters of a line that tell which kind it is
 _MARKERS = "-*•>#"
+# A sentence that ends so and without a full stop would run into the sign-off.
+_UNSTOPPED = re.compile(r"[요죠]")
 
 
 class PersonaStream:
@@ -20,8 +22,9 @@ class PersonaStream:
     What `feed` and `finish` return, joined, is the same however the input was cut. Held back are only the
     last 어절, the beginning of what may be a sign-off, and white space at the end.
 
-    The sign-off stands one space behind the answer's last line, or in a paragraph of its own if that line is
-    a list item, a heading, a quotation, a table row or code. A fence that is still open is closed first.
+    The sign-off stands one space behind the answer's last line, whose full stop is set if it is missing, or
+    in a paragraph of its own if that line is a list item, a heading, a quotation, a table row or code. A
+    fence that is still open is closed first.
     """
 
     def __init__(self, kiwi: Kiwi) -> None:
@@ -29,6 +32,7 @@ class PersonaStream:
         self._sentences = SentenceRewriter(kiwi)
         self._gap = ""
         self._line = ""
+        self._last = ""
         self._started = False
 
     def feed(self, text: str) -> str:
@@ -44,7 +48,11 @@ class PersonaStream:
         """
         rest = self._sentences.feed(self._sign_offs.finish())
         rest += self._sentences.finish(complete=complete and not self._sign_offs.follows_topic)
-        return self._show(rest) + self._separator() + SIGN_OFF
+        shown, separator = self._show(rest), self._separator()
+        sentence = complete and separator == " " and not self._sign_offs.completes_sentence
+        if sentence and _UNSTOPPED.fullmatch(self._last):
+            shown += "."
+        return shown + separator + SIGN_OFF
 
     def _show(self, text: str) -> str:
         """Pass on all but the white space at the end, and none at the beginning of the answer."""
@@ -54,6 +62,7 @@ class PersonaStream:
         if not self._started:
             shown = shown.lstrip()
         self._started = self._started or bool(shown)
+        self._last = shown[-1:] or self._last
         self._line = (self._line + shown).rpartition("\n")[2][:_LINE_HEAD]
         return shown
 
