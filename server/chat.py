@@ -10,7 +10,19 @@ from anyio import CapacityLimiter, to_thread
 from kiwipiepy import Kiwi
 
 from server.admission import Admission
-from server.domain import ChatEvent, Done, Finished, Hit, Loading, Message, Prompt, Sources, TextDelta, Token
+from server.domain import (
+    ChatEvent,
+    Done,
+    Finished,
+    Hit,
+    Loading,
+    Message,
+    Prompt,
+    Queued,
+    Sources,
+    TextDelta,
+    Token,
+)
 from server.persona import PersonaStream
 from server.prompt import build_prompt
 from server.protocols import Generator, Retriever
@@ -49,16 +61,21 @@ class Chat:
         *,
         rag: bool = True,
         filters: Mapping[str, tuple[str, ...]] | None = None,
+        client: str = "",
     ) -> AsyncGenerator[ChatEvent]:
         """Answer the last message: `Sources`, then `Token`s, then one `Done`.
+
+        A question that has to wait begins with a `Queued` whenever its place changes; a `Loading` may come
+        before the first `Token`.
 
         Args:
             messages: the conversation, the player's question last.
             rag: look for passages first; without it the model has only the conversation.
             filters: passage fields that the passages must match.
+            client: who asks; clients whose questions wait take turns.
 
         Raises:
-            BusyError: too many questions are under way.
+            BusyError: too many questions wait already.
             QuestionTooLongError: the question doesn't fit into the model's context.
             IndexMissingError, IndexMismatchError, IndexUnreachableError, UnknownFilterError: from the search.
             GenerationError: the engine failed.
@@ -70,7 +87,10 @@ class Chat:
             timings[stage] = round((perf_counter() - started) * 1000, 1)
 
         *history, question = messages
-        with self._admission.place():
+        with self._admission.ticket(client) as ticket:
+            async for place in ticket:
+                yield Queued(place)
+            mark("admitted_ms")
             hits = await self._search(question.content, filters) if rag else None
             mark("retrieved_ms")
             prompt = await self._prompt(question.content, hits, history)

@@ -151,7 +151,7 @@ async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
                 system=system or system_prompt(),
                 passages=settings.passages,
                 max_answer_tokens=settings.max_answer_tokens,
-                admission=Admission(settings.max_under_way),
+                admission=Admission(settings.max_generations, max_waiting=settings.max_waiting),
                 workers=CapacityLimiter(_cores(settings)),
             ),
         )

@@ -58,7 +58,6 @@ class Settings(BaseSettings):
     max_messages: Positive = Field(40, description="longest conversation, in messages")
     max_generations: Positive = Field(1, description="questions answered at once")
     max_waiting: Positive = Field(32, description="questions that may wait for it; beyond it 503")
-    max_under_way: Positive = Field(32, description="questions answered or waiting at once; beyond it 503")
 
     @classmethod
     def settings_customise_sources(

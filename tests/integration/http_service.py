@@ -84,10 +84,11 @@ class Service:
         kiwi: Kiwi,
         *script: Step,
         embedder: HashEmbedder | None = None,
-        max_under_way: int = 4,
+        at_once: int = 4,
+        max_waiting: int = 0,
     ) -> None:
         self.generator = ScriptedGenerator(*script)
-        self.admission = Admission(max_under_way)
+        self.admission = Admission(at_once, max_waiting=max_waiting)
         self._folder = folder
         self._terms = Terms(kiwi)
         embedder = embedder or HashEmbedder()

@@ -40,8 +40,8 @@ def start(home: Path, kiwi: Kiwi) -> Iterator[Start]:
     """Starts a service whose generator follows a script."""
     with ExitStack() as stack:
 
-        def start(*script: Step, max_under_way: int = 4) -> tuple[Service, TestClient[Litestar]]:
-            service = Service(home, kiwi, *script, max_under_way=max_under_way)
+        def start(*script: Step, at_once: int = 4) -> tuple[Service, TestClient[Litestar]]:
+            service = Service(home, kiwi, *script, at_once=at_once)
             return service, stack.enter_context(TestClient(service.app))
 
         yield start
@@ -182,7 +182,7 @@ def test_failure_after_the_first_word(start: Start, error: Exception) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_places_come_back(start: Start, *, stream: bool) -> None:
     """Answers that end and answers that fail give their places back."""
-    service, client = start(max_under_way=1)
+    service, client = start(at_once=1)
     scripts: list[list[Step]] = [["네."], [GenerationError("broke")], ["네, ", OSError("disk")]]
     for script in scripts * 2:
         service.generator.script = script
@@ -193,7 +193,7 @@ def test_places_come_back(start: Start, *, stream: bool) -> None:
 
 def test_more_questions_than_places(home: Path, kiwi: Kiwi) -> None:
     """Beyond the limit a question is refused with 503 and when to come again; search and health go on."""
-    service = Service(home, kiwi, "킥인은 ", "4초 ", 30.0, max_under_way=1)
+    service = Service(home, kiwi, "킥인은 ", "4초 ", 30.0, at_once=1)
     with running(service.app) as server:
         with httpx.stream("POST", f"{server.url}/chat", json=chat_body(stream=True)) as first:
             lines = first.iter_lines()
@@ -212,7 +212,7 @@ def test_more_questions_than_places(home: Path, kiwi: Kiwi) -> None:
 def test_questions_at_once(home: Path, kiwi: Kiwi) -> None:
     """Streams that run at the same time don't mix, and none waits for the other."""
     script: list[Step] = ["가 ", 0.05]
-    service = Service(home, kiwi, *script * 10, max_under_way=8)
+    service = Service(home, kiwi, *script * 10, at_once=8)
     bodies: list[str] = []
 
     def ask() -> None:

@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, kiwi: Kiwi) -> Path:
 
 @pytest.fixture(scope="module")
 def shared(home: Path, kiwi: Kiwi) -> Service:
-    return Service(home, kiwi, max_under_way=1)
+    return Service(home, kiwi, at_once=1)
 
 
 @pytest.fixture
