@@ -10,7 +10,7 @@ CORPUS ?= corpus
 export FUTFUT_HOME ?= .futfut
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format models index install bench eval lock clean
+.PHONY: help run test test-ollama lint format models index install bench eval lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ run: index ## set everything up and serve the chatbot on 127.0.0.1:8000
 test: $(VENV)/.dev models ## run the tests
 	@echo "==> Testing"
 	@$(BIN)/pytest
+
+test-ollama: $(VENV)/.dev models ## run the tests that need a real Ollama (compiled once if there is none)
+	@echo "==> Ollama for the tests"
+	@$(BIN)/python -m tests.real_ollama
+	@echo "==> Testing against it"
+	@$(BIN)/pytest -m ollama
 
 lint: $(VENV)/.dev ## ruff, mypy strict and the import contracts
 	@$(BIN)/ruff check .

@@ -14,6 +14,13 @@ TEMPLATE = (
     "{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}"
     "{% endfor %}{{ '<|im_start|>assistant\n' }}"
 )
+# The same for Ollama, which goes by its Modelfile: `write_modelfile(path, model, *MODELFILE_LINES)`.
+TURNS = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}"
+MODELFILE_LINES = [
+    f'TEMPLATE """{TURNS}<|im_start|>assistant\n"""',
+    f"PARAMETER stop {END}",
+    "PARAMETER num_ctx 512",
+]
 LINE_END = "<0x0A>"  # what TEMPLATE ends in, so that every answer follows it
 LAYERS, WIDTH, HEADS, INNER, CONTEXT = 2, 320, 2, 32, 4096
 
