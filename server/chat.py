@@ -117,7 +117,7 @@ class Chat:
             yield Done(
                 reason=finished.reason,
                 usage=finished.usage,
-                mode=finished.mode or self._generator.mode,
+                mode=finished.mode,
                 timings=timings,
                 left_out=prompt.left_out,
             )
@@ -126,15 +126,17 @@ class Chat:
         return await self._retriever.search(question, limit=self._passages, filters=filters)
 
     async def _prompt(self, question: str, hits: Sequence[Hit] | None, history: Sequence[Message]) -> Prompt:
-        build = partial(
-            build_prompt,
-            self._system,
-            question,
-            hits,
-            history,
-            count_tokens=self._generator.count_tokens,
-            budget=self._generator.context_tokens - self._max_answer_tokens,
-        )
+        def build() -> Prompt:
+            model = self._generator.model()
+            return build_prompt(
+                model.system or self._system,
+                question,
+                hits,
+                history,
+                count_tokens=model.count_tokens,
+                budget=model.context_tokens - self._max_answer_tokens,
+            )
+
         return await self._on_worker(build)
 
     async def _on_worker(self, work: Callable[[], T]) -> T:

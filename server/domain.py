@@ -210,14 +210,11 @@ Mode = Literal["model", "extractive"]
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of a generation, yielded exactly once and last.
-
-    `mode` says how the text was made where that isn't the generator's usual way.
-    """
+    """The end of a generation, yielded exactly once and last; `mode` says what made the text."""
 
     reason: FinishReason
     usage: Usage
-    mode: Mode | None = None
+    mode: Mode = "model"
 
 
 GenerationEvent = Loading | TextDelta | Finished

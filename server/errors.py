@@ -133,6 +133,10 @@ class ModelLoadError(FutFutError):
         super().__init__(f"The model {model} can't be loaded: {reason}. Check the file with: futfut doctor")
 
 
+class ModelUnavailableError(FutFutError):
+    """The model can't answer now; nothing of an answer has been sent. Base of the reasons."""
+
+
 class GenerationError(FutFutError):
     """The engine failed while it was generating."""
 

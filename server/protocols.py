@@ -61,19 +61,51 @@ class Retriever(Protocol):
         ...
 
 
-class Generator(Protocol):
-    """A prompt to a stream of text. `context_tokens` is what prompt and answer share."""
+class Model(Protocol):
+    """What reads a prompt: the model that would answer now, unchanged for as long as it is held."""
 
-    name: str
-    mode: Mode
-    context_tokens: int
+    @property
+    def name(self) -> str:
+        """What it is called: model-level, where it is one of ours."""
+        ...
+
+    @property
+    def mode(self) -> Mode:
+        """Whether a model is behind it."""
+        ...
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens that prompt and answer share."""
+        ...
+
+    @property
+    def system(self) -> str | None:
+        """The system prompt that its Modelfile sets, None without one."""
+        ...
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """How many tokens the messages take as the model's own template renders them. Blocking, but brief."""
         ...
 
+
+class Generator(Protocol):
+    """A prompt to a stream of text."""
+
+    def model(self, *, fresh: bool = False) -> Model:
+        """Which model would answer now: to be asked anew for each question, for it may be swapped in between.
+
+        Blocking, but brief. With `fresh` nothing is answered from memory: so it is known to be there.
+
+        Raises:
+            ModelUnavailableError: there is none, and nothing stands in for it.
+        """
+        ...
+
     def stream(self, prompt: Prompt, question: str, *, max_tokens: int) -> AsyncGenerator[GenerationEvent]:
-        """Generate: any number of `TextDelta`, then one `Finished`. Closing the generator stops the engine.
+        """Generate: perhaps one `Loading`, any number of `TextDelta`, then one `Finished`.
+
+        Closing the generator stops the engine.
 
         `question` is the player's own; only a generator that works without a model needs it.
         """

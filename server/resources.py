@@ -24,7 +24,7 @@ from server.errors import ModelMissingError, NotReadyError
 from server.generate import ExtractiveGenerator, LlamaCppGenerator
 from server.index import Compatibility, open_index
 from server.lexical import Terms
-from server.protocols import Embedder, Generator, Index, Retriever
+from server.protocols import Embedder, Generator, Index, Model, Retriever
 from server.retrieve import HybridRetriever
 from server.settings import Settings
 
@@ -65,6 +65,14 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """What a question would be answered from, and by."""
+
+    manifest: Manifest
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
 class Resources:
     """The collaborators of all requests."""
 
@@ -77,22 +85,24 @@ class Resources:
         """Finds passages."""
         return self.search.retriever
 
-    async def probe(self) -> Manifest:
-        """Search for real and have the model read a word; says what was searched.
+    async def probe(self) -> Ready:
+        """Search for real and have the model read a word; says what was searched, and by what answered.
 
         Raises:
             IndexMissingError, IndexMismatchError, IndexDamagedError, IndexUnreachableError: why no question
                 could be answered now.
+            ModelUnavailableError: no model would answer.
             NotReadyError: something else has stopped working.
         """
         try:
             manifest = await self.search.probe()
-            await to_thread.run_sync(self.generator.count_tokens, [Message("user", _PROBE)])
+            model = await to_thread.run_sync(partial(self.generator.model, fresh=True))
+            await to_thread.run_sync(model.count_tokens, [Message("user", _PROBE)])
         except FutFutError:
             raise
         except Exception as error:
             raise NotReadyError(f"{type(error).__name__}: {error}") from error
-        return manifest
+        return Ready(manifest, model)
 
 
 @asynccontextmanager
@@ -140,7 +150,7 @@ async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
     async with AsyncExitStack() as stack:
         kiwi = await to_thread.run_sync(load_kiwi)
         search = await stack.enter_async_context(open_search(settings, kiwi))
-        generator, system = await stack.enter_async_context(_open_generator(settings, kiwi))
+        generator = await stack.enter_async_context(_open_generator(settings, kiwi))
         yield Resources(
             search=search,
             generator=generator,
@@ -148,7 +158,7 @@ async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
                 search.retriever,
                 generator,
                 kiwi,
-                system=system or system_prompt(),
+                system=system_prompt(),
                 passages=settings.passages,
                 max_answer_tokens=settings.max_answer_tokens,
                 admission=Admission(settings.max_generations, max_waiting=settings.max_waiting),
@@ -162,8 +172,7 @@ def _cores(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def _open_generator(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[tuple[Generator, str | None]]:
-    """A generator, and the system prompt that its Modelfile sets, if it does."""
+async def _open_generator(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[Generator]:
     load = partial(
         LlamaCppGenerator.load, modelfile_path(settings.model), settings.models_dir, threads=settings.threads
     )
@@ -171,10 +180,10 @@ async def _open_generator(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[tupl
         generator = await to_thread.run_sync(load)
     except ModelMissingError as missing:
         log.warning("%s Until then answers are put together from the passages, without a model.", missing)
-        yield ExtractiveGenerator(kiwi), None
+        yield ExtractiveGenerator(kiwi)
         return
     try:
-        yield generator, generator.system
+        yield generator
     finally:
         await to_thread.run_sync(generator.close)
 

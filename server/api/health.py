@@ -22,12 +22,12 @@ async def live() -> Liveness:
 )
 async def ready(resources: NamedDependency[Resources]) -> Readiness:
     """A question would be answered."""
-    manifest = await resources.probe()
+    would_answer = await resources.probe()
     return Readiness(
         status="ready",
-        generation=manifest.generation,
-        passages=manifest.passages,
+        generation=would_answer.manifest.generation,
+        passages=would_answer.manifest.passages,
         encoder=resources.search.embedder.fingerprint,
-        model=resources.generator.name,
-        mode=resources.generator.mode,
+        model=would_answer.model.name,
+        mode=would_answer.model.mode,
     )

@@ -1,6 +1,7 @@
 """Answers without a model: the sentences of the passages that answer the question, as they stand there."""
 
 from collections.abc import AsyncGenerator, Sequence
+from typing import Self
 
 from anyio import CapacityLimiter, to_thread
 from kiwipiepy import Kiwi
@@ -28,10 +29,16 @@ class ExtractiveGenerator:
     name = "extractive"
     mode: Mode = "extractive"
     context_tokens = CONTEXT_TOKENS
+    system: str | None = None
 
     def __init__(self, kiwi: Kiwi) -> None:
         self._kiwi = kiwi
         self._limiter = CapacityLimiter(1)
+
+    def model(self, *, fresh: bool = False) -> Self:
+        """It is its own: it reads prompts as they are."""
+        del fresh
+        return self
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """An estimate, there being no tokenizer: a token a character, which is more than models need."""
@@ -49,11 +56,11 @@ class ExtractiveGenerator:
         for number, sentence in enumerate(answer):
             text = sentence if number == 0 else f" {sentence}"
             if said + len(text) > max_tokens:
-                yield Finished("length", Usage(prompt.tokens, said))
+                yield Finished("length", Usage(prompt.tokens, said), self.mode)
                 return
             said += len(text)
             yield TextDelta(text)
-        yield Finished("stop", Usage(prompt.tokens, said))
+        yield Finished("stop", Usage(prompt.tokens, said), self.mode)
 
     def _answer(self, prompt: Prompt, question: str) -> list[str]:
         passages = [hit.passage for hit in prompt.used]

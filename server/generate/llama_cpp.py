@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 from anyio import CancelScope
 
@@ -79,6 +80,11 @@ class LlamaCppGenerator:
         except ValueError as error:
             raise ModelLoadError(name, str(error)) from error
         return cls(engine, name=name, system=spec.system)
+
+    def model(self, *, fresh: bool = False) -> Self:
+        """The one that was loaded."""
+        del fresh
+        return self
 
     @property
     def reused_tokens(self) -> int:

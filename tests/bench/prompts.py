@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from typing import Self
 
 from anyio import CapacityLimiter
 
@@ -20,11 +21,17 @@ class Recorder:
 
     name = "recorder"
     mode: Mode = "model"
+    system: str | None = None
 
     def __init__(self, count_tokens: Callable[[Sequence[Message]], int], *, context_tokens: int) -> None:
         self.count_tokens = count_tokens
         self.context_tokens = context_tokens
         self.prompts: list[Prompt] = []
+
+    def model(self, *, fresh: bool = False) -> Self:
+        """It is its own."""
+        del fresh
+        return self
 
     async def stream(
         self, prompt: Prompt, question: str, *, max_tokens: int
@@ -59,7 +66,7 @@ def record_prompts(
                 system=system_prompt(),
                 passages=settings.passages,
                 max_answer_tokens=settings.max_answer_tokens,
-                admission=Admission(1),
+                admission=Admission(1, max_waiting=0),
                 workers=CapacityLimiter(1),
             )
             for question in (greeting, *questions):

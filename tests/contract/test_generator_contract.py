@@ -48,7 +48,7 @@ Ask = Callable[[], AsyncGenerator[GenerationEvent]]
 def ask(generator: Generator) -> Ask:
     """Asks the same question anew each time."""
     messages = (Message("system", "풋풋이야."), Message("user", QUESTION))
-    prompt = Prompt(messages, generator.count_tokens(messages), (HIT,), ())
+    prompt = Prompt(messages, generator.model().count_tokens(messages), (HIT,), ())
     return lambda: generator.stream(prompt, QUESTION, max_tokens=MAX_TOKENS)
 
 
@@ -65,20 +65,22 @@ async def test_text_then_one_end(generator: Generator, ask: Ask) -> None:
     assert isinstance(end, Finished)
     assert end.reason in {"stop", "length"}
     assert 0 < end.usage.completion_tokens <= MAX_TOKENS
-    assert 0 < end.usage.prompt_tokens < generator.context_tokens
+    assert 0 < end.usage.prompt_tokens < generator.model().context_tokens
 
 
 def test_counting(generator: Generator) -> None:
     """More messages and longer ones take more tokens."""
+    count = generator.model().count_tokens
     one = [Message("user", "풋살")]
-    assert 0 < generator.count_tokens(one) < generator.count_tokens([Message("user", "풋살 구장 예약")])
-    assert generator.count_tokens(one) < generator.count_tokens([*one, *one])
+    assert 0 < count(one) < count([Message("user", "풋살 구장 예약")])
+    assert count(one) < count([*one, *one])
 
 
 def test_says_what_it_is(generator: Generator) -> None:
-    """A generator has a name, and says whether a model is behind it."""
-    assert generator.name
-    assert generator.mode == ("extractive" if isinstance(generator, ExtractiveGenerator) else "model")
+    """What would answer has a name, and says whether it is a model."""
+    model = generator.model(fresh=True)
+    assert model.name
+    assert model.mode == ("extractive" if isinstance(generator, ExtractiveGenerator) else "model")
 
 
 @pytest.mark.anyio

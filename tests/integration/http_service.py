@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import uvicorn
 from anyio import CapacityLimiter
@@ -42,6 +42,7 @@ class ScriptedGenerator:
     name = "scripted"
     mode: Mode = "model"
     context_tokens = 4096
+    system: str | None = None
 
     def __init__(self, *script: Step) -> None:
         self.script: Sequence[Step] = script or ("킥인은 4초 ", "안에 차야 합니다.")
@@ -49,6 +50,11 @@ class ScriptedGenerator:
         self.said = 0
         self.started = threading.Semaphore(0)
         self.closed = threading.Semaphore(0)
+
+    def model(self, *, fresh: bool = False) -> Self:
+        """It is its own."""
+        del fresh
+        return self
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """A token a character."""

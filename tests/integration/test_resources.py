@@ -28,5 +28,6 @@ async def test_the_modelfile_sets_the_system_prompt(tmp_path: Path, lines: list[
     build_from_checkpoint(source, settings.models_dir / settings.encoder, precision="int8")
     write_modelfile(Path(settings.model), write_tiny_model(settings.models_dir / "tiny.gguf"), *lines)
     async with open_resources(settings) as resources:
-        assert resources.generator.name == "own"
-        assert resources.chat._system == system
+        model = resources.generator.model()
+        assert model.name == "own"
+        assert (model.system or resources.chat._system) == system
