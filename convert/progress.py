@@ -1,8 +1,7 @@
 """What a person sees while something takes its time: bars on a terminal, one line a step anywhere else."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -14,19 +13,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-Advance = Callable[[int], None]
-
-
-class Progress(Protocol):
-    """Where the steps of a long piece of work are told."""
-
-    def say(self, line: str) -> None:
-        """Tell one thing that has happened, or is about to."""
-        ...
-
-    def bar(self, label: str, total: int, done: int = 0) -> AbstractContextManager[Advance]:
-        """Measure a step of `total` bytes, `done` of them already; call the result with each advance."""
-        ...
+from modelfiles.progress import Advance, Progress
 
 
 class LineProgress:

@@ -16,9 +16,9 @@ from pathlib import Path
 from shutil import rmtree
 
 from convert.errors import SourceError
-from convert.progress import Advance, Progress
 from convert.staging import require_space
 from modelfiles.catalog import Artifact, WheelSource
+from modelfiles.progress import Advance, Progress
 
 _BLOCK = 1 << 20
 _POLL_SECONDS = 0.2

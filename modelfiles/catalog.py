@@ -1,7 +1,8 @@
 """models.toml as frozen specs: which files exist, what their bytes are, and how a model is spoken to."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -48,7 +49,6 @@ class WheelSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
 
 
 Source = HubSource | WheelSource
-T = TypeVar("T")
 
 
 class Artifact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +60,31 @@ class Artifact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: Annotated[tuple[Source, ...], Meta(min_length=1)]
 
 
+class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The trained weights that levels are made from: a Hugging Face repository at a revision."""
+
+    repository: str
+    revision: str
+
+    def __str__(self) -> str:
+        return f"{self.repository}@{self.revision}"
+
+
+class Built(msgspec.Struct, frozen=True):
+    """A model file that is made on the operator's machine: its bytes can't be known beforehand."""
+
+    file: str
+    checkpoint: Checkpoint
+
+    def how(self, models_dir: Path) -> str:
+        """What to do to have it, in words."""
+        return (
+            f"It is made on this machine from the checkpoint {self.checkpoint}: convert that to GGUF and "
+            f"quantize it with llama.cpp (convert_hf_to_gguf.py, llama-quantize), then put the result at "
+            f"{models_dir / self.file}."
+        )
+
+
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a model family is spoken to: a Go template as Ollama runs it, and where an answer ends."""
 
@@ -68,7 +93,11 @@ class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A language model at its quantization levels. `parameters` are Ollama's, beside num_ctx and stop."""
+    """A language model at its quantization levels.
+
+    `parameters` are Ollama's, beside num_ctx and stop. `levels` are the pinned files; `built` names the
+    levels that are made from `checkpoint`.
+    """
 
     title: str
     note: str
@@ -77,7 +106,22 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     context_tokens: Count
     default_level: str
     parameters: dict[str, float | int]
-    levels: dict[str, Artifact]
+    checkpoint: Checkpoint | None = None
+    built: tuple[str, ...] = ()
+    levels: dict[str, Artifact] = {}
+
+
+class Level(msgspec.Struct, frozen=True):
+    """One model at one level, and its file."""
+
+    model: str
+    level: str
+    file: Artifact | Built
+
+    @property
+    def name(self) -> str:
+        """What it is called everywhere: in the catalogue, as a Modelfile, in Ollama."""
+        return f"{self.model}-{self.level}"
 
 
 class Encoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,37 +146,59 @@ class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             CatalogError: there is none; lists those there are.
         """
-        return _named("model", name, self.models)
+        if name not in self.models:
+            raise _unknown("model", name, self.models)
+        return self.models[name]
 
-    def level(self, model: str, level: str) -> Artifact:
-        """A model's file at a quantization level.
+    def levels(self) -> dict[str, Level]:
+        """Every model at every level, by name (`mini-q4_k_m`)."""
+        levels = [
+            Level(name, level, file)
+            for name, model in self.models.items()
+            for level, file in _files(name, model).items()
+        ]
+        return {level.name: level for level in levels}
 
-        Raises:
-            CatalogError: there is no such model or level; lists those there are.
-        """
-        return _named(f"level of {model}", level, self.model(model).levels)
-
-    def artifacts(self) -> dict[str, Artifact]:
-        """All that can be fetched, by name: `model-level`, `model` (at its default level) and encoders."""
-        named: dict[str, Artifact] = {}
-        for name, model in self.models.items():
-            named[name] = model.levels[model.default_level]
-            named |= {f"{name}-{level}": artifact for level, artifact in model.levels.items()}
-        return named | {name: encoder.weights for name, encoder in self.encoders.items()}
-
-    def artifact(self, name: str) -> Artifact:
-        """A file by the name that a person gives: `mini`, `mini-q4_k_m`, `e5-small`.
+    def resolve(self, name: str) -> Level:
+        """A model at a level by the name that a person gives: `big-q8_0`, or `big` for its default level.
 
         Raises:
             CatalogError: nothing is called that; lists what is.
         """
-        return _named("file called", name, self.artifacts())
+        if name in self.models:
+            name = f"{name}-{self.models[name].default_level}"
+        levels = self.levels()
+        if name not in levels:
+            raise _unknown("model or level called", name, [*self.models, *levels])
+        return levels[name]
+
+    def files(self) -> dict[str, Artifact | Built]:
+        """The file behind each name that a person gives: a model, a model at a level, an encoder."""
+        levels = {name: level.file for name, level in self.levels().items()}
+        defaults = {name: self.resolve(name).file for name in self.models}
+        return {**defaults, **levels, **{name: encoder.weights for name, encoder in self.encoders.items()}}
+
+    def file(self, name: str) -> Artifact | Built:
+        """One of `files`.
+
+        Raises:
+            CatalogError: nothing is called that; lists what is.
+        """
+        files = self.files()
+        if name not in files:
+            raise _unknown("file called", name, files)
+        return files[name]
 
 
-def _named(what: str, name: str, known: dict[str, T]) -> T:
-    if name not in known:
-        raise CatalogError(f"models.toml has no {what} '{name}'. It knows: {', '.join(known)}.")
-    return known[name]
+def _files(name: str, model: Model) -> dict[str, Artifact | Built]:
+    if model.checkpoint is None:
+        return {**model.levels}
+    built = {level: Built(f"{name}-{level}.gguf", model.checkpoint) for level in model.built}
+    return {**built, **model.levels}
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> CatalogError:
+    return CatalogError(f"models.toml has no {what} '{name}'. It knows: {', '.join(known)}.")
 
 
 def load(path: Path | None = None) -> Catalog:
@@ -151,6 +217,10 @@ def load(path: Path | None = None) -> Catalog:
             raise CatalogError(
                 f"{path}: model '{name}' asks for the template '{model.template}', which isn't there."
             )
-        if model.default_level not in model.levels:
+        if model.built and model.checkpoint is None:
+            raise CatalogError(f"{path}: model '{name}' names no checkpoint to build its levels from.")
+        if model.default_level not in _files(name, model):
             raise CatalogError(f"{path}: model '{name}' has no level '{model.default_level}', its default.")
+        if both := model.levels.keys() & set(model.built):
+            raise CatalogError(f"{path}: model '{name}': {', '.join(both)} can't be both pinned and built.")
     return catalog

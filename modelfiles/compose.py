@@ -15,17 +15,18 @@ def system_prompt() -> str:
     return (FOLDER / "system.txt").read_text(encoding="utf-8").strip()
 
 
-def modelfile_for(catalog: Catalog, model: str, level: str) -> Modelfile:
-    """What the Modelfile of a model at a level says.
+def modelfile_for(catalog: Catalog, name: str) -> Modelfile:
+    """What the Modelfile of a model at a level says (`big-q5_k_m`; `big` is `big` at its default level).
 
     Raises:
         CatalogError: the catalogue has no such model or level.
     """
-    spec = catalog.model(model)
+    level = catalog.resolve(name)
+    spec = catalog.model(level.model)
     template = catalog.templates[spec.template]
     parameters = {"num_ctx": spec.context_tokens, **spec.parameters}
     return Modelfile(
-        base=f"{MODELS_FROM_HERE}/{catalog.level(model, level).file}",
+        base=f"{MODELS_FROM_HERE}/{level.file.file}",
         template=template.text,
         system=system_prompt(),
         parameters=(
@@ -38,8 +39,4 @@ def modelfile_for(catalog: Catalog, model: str, level: str) -> Modelfile:
 
 def rendered(catalog: Catalog) -> dict[str, str]:
     """Every Modelfile of the catalogue: file name (`mini-q4_k_m.Modelfile`) to its text."""
-    return {
-        f"{name}-{level}.Modelfile": render(modelfile_for(catalog, name, level))
-        for name, model in catalog.models.items()
-        for level in model.levels
-    }
+    return {f"{name}.Modelfile": render(modelfile_for(catalog, name)) for name in catalog.levels()}

@@ -1,5 +1,6 @@
 """`futfut-convert` as a person runs it: exit codes, one-line errors, and help that teaches."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def test_an_error_is_one_line_on_stderr(
     assert run_main(monkeypatch, "fetch", "mega") == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("futfut-convert: models.toml has no file called 'mega'. It knows: mini,")
+    assert captured.err.startswith("futfut-convert: models.toml has no file called 'mega'. It knows: big,")
     assert captured.err.count("\n") == 1
     assert run_main(monkeypatch, "--debug", "fetch", "mega") == 1
     assert "Traceback" in capsys.readouterr().err
@@ -41,6 +42,24 @@ def test_what_has_not_been_fetched_is_named_with_the_command(
     for arguments, name in ((["embedder"], "e5-small"), (["verify", "mid"], "mid")):
         assert run_main(monkeypatch, *arguments) == 1
         assert f"Fetch it with: futfut-convert fetch {name}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["fetch", "verify"])
+def test_a_level_to_build_is_explained(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It can't be fetched: the error says how it is made and where it goes; one that lies there is fine."""
+    monkeypatch.setenv("FUTFUT_HOME", str(tmp_path))
+    assert run_main(monkeypatch, command, "big") == 1
+    error = capsys.readouterr().err
+    assert "big can't be fetched. It is made on this machine from the checkpoint" in error
+    assert f"{tmp_path}/models/big-q4_k_m.gguf" in error
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "big-q4_k_m.gguf").write_bytes(b"futsal")
+    result = CliRunner().invoke(cli, [command, "big-q4_k_m"])
+    assert result.exit_code == 0
+    assert "big-q4_k_m.gguf: already there (built here from Dongwookss/big_fut_final@main)" in result.output
+    assert (hashlib.sha256(b"futsal").hexdigest() in result.output) == (command == "verify")
 
 
 def test_the_modelfiles_in_the_tree_need_no_rendering() -> None:

