@@ -65,7 +65,7 @@ class Ticket:
     """A question's place. Iterate for the places it has until it is its turn; count from 1, the next one."""
 
     def __init__(self) -> None:
-        self._place = 0
+        self.place = 0
         self._moved = Event()
         self.admitted_at: float | None = None
 
@@ -78,12 +78,12 @@ class Ticket:
             self._moved.clear()
         if self.admitted_at is not None:
             raise StopAsyncIteration
-        return self._place
+        return self.place
 
     def move(self, place: int) -> None:
         """Tell who waits that this is its place now."""
-        if place != self._place:
-            self._place = place
+        if place != self.place:
+            self.place = place
             self._moved.set()
 
     def admit(self, now: float) -> None:
