@@ -8,6 +8,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from server.api import EXCEPTION_HANDLERS, ROUTES, openapi_config
+from server.api.answering import Answers
 from server.chat import Chat
 from server.resources import Resources, open_resources
 from server.settings import Settings
@@ -15,13 +16,17 @@ from server.settings import Settings
 MAX_BODY_BYTES = 1_000_000
 
 
-def create_app(settings: Settings, resources: Resources | None = None) -> Litestar:
+def create_app(
+    settings: Settings, resources: Resources | None = None, answers: Answers | None = None
+) -> Litestar:
     """The service. Nothing is opened before it starts.
 
     Args:
         settings: the operator's choices.
         resources: opened by the caller, who also closes them; opened and closed with the service if None.
+        answers: given by a caller who will stop them; the service's own if None.
     """
+    under_way = answers or Answers()
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
@@ -40,6 +45,9 @@ def create_app(settings: Settings, resources: Resources | None = None) -> Litest
         opened: Resources = state.resources
         return opened
 
+    def provide_answers() -> Answers:
+        return under_way
+
     def provide_chat(state: State) -> Chat:
         return provide_resources(state).chat
 
@@ -51,6 +59,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> Litest
         dependencies={
             "settings": Provide(provide_settings, sync_to_thread=False),
             "resources": Provide(provide_resources, sync_to_thread=False),
+            "answers": Provide(provide_answers, sync_to_thread=False),
             "chat_service": Provide(provide_chat, sync_to_thread=False),
         },
         openapi_config=openapi_config(),

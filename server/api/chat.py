@@ -1,6 +1,5 @@
 """`POST /chat`, whole or as server-sent events, and `POST /query`, the first version's endpoint."""
 
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -10,8 +9,9 @@ from litestar.enums import RequestEncodingType
 from litestar.openapi.spec import Example
 from litestar.params import Body
 
+from server.api.answering import Answer, Answers
 from server.api.body import read_json
-from server.api.connection import while_connected
+from server.api.connection import client_of, while_connected
 from server.api.documentation import StreamingOperation, problem_responses
 from server.api.schemas import (
     ChatMessage,
@@ -25,7 +25,7 @@ from server.api.schemas import (
 )
 from server.api.sse import event_stream
 from server.chat import Chat
-from server.domain import ChatEvent, Done, Message, Sources, Token
+from server.domain import Done, Message, Sources, Token
 from server.errors import ConversationTooLongError, MessageTooLongError, NoQuestionError
 from server.settings import Settings
 
@@ -68,11 +68,15 @@ async def chat(
     data: Annotated[ChatRequest, Body(media_type=RequestEncodingType.JSON, examples=_CHAT_EXAMPLES)],
     request: Request[Any, Any, Any],
     chat_service: NamedDependency[Chat],
+    answers: NamedDependency[Answers],
     settings: NamedDependency[Settings],
 ) -> Response[ChatResponse]:
     """Answer the last message of a conversation."""
     messages = _conversation(data, settings)
-    answer = chat_service.answer(messages, rag=data.rag, filters=as_filters(data.filters))
+    filters = as_filters(data.filters)
+    answer = answers.begin(
+        chat_service.answer(messages, rag=data.rag, filters=filters, client=client_of(request))
+    )
     async with while_connected(request):
         return await event_stream(answer) if data.stream else Response(await _collect(answer))
 
@@ -89,13 +93,16 @@ async def query(
     data: Annotated[QueryRequest, Body(media_type=RequestEncodingType.JSON, examples=_QUERY_EXAMPLES)],
     request: Request[Any, Any, Any],
     chat_service: NamedDependency[Chat],
+    answers: NamedDependency[Answers],
     settings: NamedDependency[Settings],
 ) -> QueryResponse:
     """Answer one question, whole."""
     check_length(data.query, settings)
+    question = [Message("user", data.query)]
+    answer = answers.begin(chat_service.answer(question, client=client_of(request)))
     async with while_connected(request):
-        answer = await _collect(chat_service.answer([Message("user", data.query)]))
-    return QueryResponse(response=answer.message.content, sources=answer.sources)
+        whole = await _collect(answer)
+    return QueryResponse(response=whole.message.content, sources=whole.sources)
 
 
 def check_length(text: str, settings: Settings) -> None:
@@ -118,12 +125,12 @@ def _conversation(data: ChatRequest, settings: Settings) -> list[Message]:
     return [Message(message.role, message.content) for message in data.messages]
 
 
-async def _collect(events: AsyncGenerator[ChatEvent]) -> ChatResponse:
+async def _collect(answer: Answer) -> ChatResponse:
     """Wait for the whole answer."""
     sources: list[PassageOut] = []
     text: list[str] = []
-    async with aclosing(events):
-        async for event in events:
+    async with aclosing(answer):
+        async for event in answer:
             match event:
                 case Sources(hits):
                     sources = [PassageOut.of(hit) for hit in hits]

@@ -1,4 +1,4 @@
-"""Whether the client is still there: Litestar runs a handler to its end even when nobody waits."""
+"""Who asks, and whether they are still there: Litestar runs a handler to its end even when nobody waits."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,6 +11,11 @@ from litestar import Request
 
 class ClientGoneError(Exception):
     """The client closed the connection before its answer began."""
+
+
+def client_of(request: Request[Any, Any, Any]) -> str:
+    """Whose turn a question is when several wait: the host that it comes from."""
+    return request.client.host if request.client else ""
 
 
 @asynccontextmanager

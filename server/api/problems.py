@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType, ValidationError
 
 from modelfiles.errors import FutFutError
 from server import errors
+from server.api.answering import StoppingError
 from server.api.body import EmptyBodyError, MalformedJsonError, NotJsonTypeError
 from server.api.connection import ClientGoneError
 from server.api.faults import Fault, fault_of
@@ -103,6 +104,12 @@ _KINDS: dict[type[Exception], _Kind] = {
         "지금은 질문이 몰려 있어요",
         lambda e: f"{e.retry_after_seconds}초 뒤에 다시 물어봐 주세요.",
     ),
+    StoppingError: _Kind(
+        503,
+        "stopping",
+        "풋풋이가 잠깐 쉬러 가요",
+        lambda _: "서비스를 멈추는 중이에요. 잠시 뒤에 다시 물어봐 주세요.",
+    ),
     errors.IndexMissingError: _Kind(
         503,
         "index-missing",
@@ -153,7 +160,7 @@ _HTTP: Mapping[int, _Kind] = {
 
 
 # A service under load, and one whose index is still to be built, would fill the log with these.
-_TO_BE_EXPECTED = (errors.BusyError, errors.IndexMissingError)
+_TO_BE_EXPECTED = (errors.BusyError, errors.IndexMissingError, StoppingError)
 
 
 def problem_of(error: Exception) -> Problem:

@@ -1,8 +1,8 @@
 """`POST /search`: the passages themselves, for a backend that writes its own answers."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import post
+from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.openapi.spec import Example
@@ -10,6 +10,7 @@ from litestar.params import Body
 
 from server.api.body import read_json
 from server.api.chat import check_length
+from server.api.connection import while_connected
 from server.api.documentation import problem_responses
 from server.api.schemas import PassageOut, SearchRequest, SearchResponse, as_filters
 from server.resources import Resources
@@ -38,11 +39,13 @@ _EXAMPLES = [
 )
 async def search(
     data: Annotated[SearchRequest, Body(media_type=RequestEncodingType.JSON, examples=_EXAMPLES)],
+    request: Request[Any, Any, Any],
     resources: NamedDependency[Resources],
     settings: NamedDependency[Settings],
 ) -> SearchResponse:
     """Find passages."""
     check_length(data.query, settings)
     filters = as_filters(data.filters)
-    hits = await resources.retriever.search(data.query, limit=data.limit, filters=filters)
+    async with while_connected(request):
+        hits = await resources.retriever.search(data.query, limit=data.limit, filters=filters)
     return SearchResponse([PassageOut.of(hit) for hit in hits])

@@ -1,19 +1,41 @@
 """`futfut serve`: the HTTP service."""
 
+import asyncio
 import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
+from socket import socket
 
 import anyio
 import click
 import uvicorn
 
+from server.api.answering import Answers
 from server.app import create_app
 from server.cli.console import errors_console, home_option, settings_with
 from server.resources import open_resources
 from server.settings import Settings
 
-SHUTDOWN_SECONDS = 5
+# Answers under way may end by themselves for so long, and then end in words.
+ANSWER_SECONDS = 5.0
+# Then uvicorn cancels what is left, with a traceback each; a container is killed after ten.
+SHUTDOWN_SECONDS = 8
+
+
+class _Server(uvicorn.Server):
+    """Ends the answers that are under way before it would cancel them."""
+
+    def __init__(self, config: uvicorn.Config, answers: Answers) -> None:
+        super().__init__(config)
+        self._answers = answers
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Stop listening, and wait for what is under way."""
+        stop = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._answers.stop)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            stop.cancel()
 
 
 @click.command("serve")
@@ -37,14 +59,16 @@ async def _serve(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         with errors_console().status("Loading the analyser, the encoder and the model"):
             resources = await stack.enter_async_context(open_resources(settings))
-        server = uvicorn.Server(
+        answers = Answers()
+        server = _Server(
             uvicorn.Config(
-                create_app(settings, resources),
+                create_app(settings, resources, answers),
                 host=settings.host,
                 port=settings.port,
                 log_level="info",
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            )
+            ),
+            answers,
         )
         # uvicorn stops on either signal, and then raises it once more for whoever started it: at that moment
         # the resources are still to be closed.
