@@ -1,10 +1,11 @@
-"""A request's body before it is looked into: JSON, there at all, and well-formed."""
+"""A request's body before a handler sees it: there at all, well-formed JSON, and of the right types."""
 
 import re
 from typing import Any
 
 from litestar import Request
-from litestar.exceptions import InternalServerException, SerializationException
+from litestar.exceptions import InternalServerException, SerializationException, ValidationException
+from msgspec import ValidationError, convert
 
 from modelfiles.errors import FutFutError
 from server.api.connection import ClientGoneError
@@ -39,13 +40,14 @@ class MalformedJsonError(FutFutError):
 
 
 async def read_json(request: Request[Any, Any, Any]) -> None:
-    """Read and parse the body, which Litestar keeps for the handler's signature.
+    """Read and check the body, which Litestar keeps for the handler's signature.
 
-    Left to Litestar, a body of another type would be parsed as JSON, and one that isn't UTF-8 or is nested
-    too deeply would pass for a fault of ours.
+    Left to Litestar, a body of another type would be parsed as JSON, one that isn't UTF-8 or is nested too
+    deeply would pass for a fault of ours, and `"5"` for a number.
 
     Raises:
         NotJsonTypeError, EmptyBodyError, MalformedJsonError: what is wrong with the body.
+        ValidationException: it is JSON, but not what the handler's `data` takes; the cause is msgspec's.
         ClientGoneError: the client went away while it was sending it.
     """
     content_type, _ = request.content_type
@@ -58,6 +60,11 @@ async def read_json(request: Request[Any, Any, Any]) -> None:
     if not body.strip():
         raise EmptyBodyError
     try:
-        await request.json()
+        parsed = await request.json()
     except (SerializationException, UnicodeDecodeError, RecursionError) as error:
         raise MalformedJsonError(str(error)) from error
+    taken = request.route_handler.parsed_fn_signature.parameters["data"]
+    try:
+        convert(parsed, taken.annotation)
+    except ValidationError as error:
+        raise ValidationException from error

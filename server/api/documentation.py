@@ -18,12 +18,18 @@ _PROBLEMS = {
     413: "본문이 너무 커요 · The body is too large",
     415: "본문이 JSON이 아니에요 · The body isn't JSON",
     500: "답변을 만들지 못했어요 · The answer failed",
-    503: "지금은 답할 수 없어요 · No index yet, or too many questions (then with `Retry-After`)",
+    503: "지금은 답할 수 없어요 · No index yet, no model, or too many questions (then with `Retry-After`)",
 }
 _EVENTS = """\
+event: queue
+data: {"place":1}
+
 event: sources
 data: {"sources":[{"id":"0b7e…","text":"킥인은 4초 안에 차야 해요.","source":"rules/kick-in.md",\
 "title":"킥인","locator":"heading:킥인","score":0.39,"lexical_rank":1,"dense_rank":2}]}
+
+event: loading
+data: {"model":"mini-q4_k_m"}
 
 event: token
 data: {"text":"킥인은 4초 안에 "}
@@ -33,7 +39,7 @@ data: {"text":"차야 해요. 언제든지 물어보세요! 풋풋~!"}
 
 event: done
 data: {"finish_reason":"stop","mode":"model","usage":{"prompt_tokens":412,"completion_tokens":18,\
-"total_tokens":430},"timings":{"retrieved_ms":14.2,"first_token_ms":640.1,"total_ms":1203.8},"left_out":[]}
+"total_tokens":430},"timings":{"admitted_ms":812.0,"retrieved_ms":826.2,"first_token_ms":5466.3,"total_ms":6030.0},"left_out":[]}
 """
 
 
@@ -59,7 +65,9 @@ class StreamingOperation(Operation):
                 type=OpenAPIType.STRING,
                 description=(
                     "Events `sources`, `token` (any number) and `done`, or `error` (a problem) where an "
-                    "answer breaks off; their data is JSON. Comment lines keep the connection alive."
+                    "answer breaks off; their data is JSON. While a question waits for its turn, `queue` "
+                    "tells its place whenever it changes; `loading` tells that the model is being loaded. "
+                    "Comment lines keep the connection alive."
                 ),
             ),
             examples={"answer": Example(summary="답변 하나 · One answer", value=_EVENTS)},

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from msgspec import Struct, ValidationError
 
-_LOCATED = re.compile(r"(?P<reason>.*) - at `\$(?P<path>.*)`", re.DOTALL)
+# A path consists of our own fields' names, so that an unknown field's name can't pass for one.
+_LOCATED = re.compile(r"(?P<reason>.*) - at `\$(?P<path>(?:\.\w+|\[\d+\]|\[\.\.\.\])*)`", re.DOTALL)
 _STEP = re.compile(r"\.(?P<field>[^.\[]+)|\[(?P<index>\d+)\]")
 # Below such a step any key may be meant: msgspec doesn't say which.
 _ANY_KEY = "[...]"
-_BODY = "data"  # what Litestar calls the body
 
 _TYPES = {
     "str": "문자열",
@@ -61,8 +61,6 @@ def fault_of(error: ValidationError) -> Fault:
     located = _LOCATED.fullmatch(str(error))
     reason, path = (located["reason"], located["path"]) if located else (str(error), "")
     keys = [step["field"] or step["index"] for step in _STEP.finditer(path.partition(_ANY_KEY)[0])]
-    if keys[:1] == [_BODY]:
-        del keys[0]
     for pattern, detail in _ABOUT_A_MEMBER:
         if match := pattern.fullmatch(reason):
             return Fault(_pointer([*keys, match[1]]), detail)

@@ -77,9 +77,13 @@ def test_body_without_a_type(client: TestClient[Litestar]) -> None:
         ("/chat", chat_body("질문", "답", " "), "#/messages/2/content"),
         ("/chat", chat_body(steam=True), "#/steam"),
         ("/chat", chat_body(stream="글쎄"), "#/stream"),
+        ("/chat", chat_body(stream="true"), "#/stream"),
+        ("/chat", chat_body(rag=0), "#/rag"),
         ("/chat", chat_body(filters={"source": []}), "#/filters"),
         ("/search", {"query": "풋살", "limit": 0}, "#/limit"),
         ("/search", {"query": "풋살", "limit": 101}, "#/limit"),
+        ("/search", {"query": "풋살", "limit": "5"}, "#/limit"),
+        ("/search", {"query": "풋살", "limit": 2.5}, "#/limit"),
         ("/search", {"query": "풋살", "filter": {}}, "#/filter"),
     ],
 )

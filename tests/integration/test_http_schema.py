@@ -7,13 +7,22 @@ from typing import Any
 
 import msgspec
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from kiwipiepy import Kiwi
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 
-from server.api.schemas import ChatRequest, DoneOut, QueryRequest, SearchRequest, SourcesOut, TokenOut
+from server.api.schemas import (
+    ChatRequest,
+    DoneOut,
+    LoadingOut,
+    QueryRequest,
+    QueueOut,
+    SearchRequest,
+    SourcesOut,
+    TokenOut,
+)
 from tests.integration.http_service import Service
 
 
@@ -90,13 +99,20 @@ def test_examples_are_valid(schema: Any, path: str, of: type) -> None:
 def test_streams_are_documented(schema: Any) -> None:
     """The event stream stands beside JSON, and its example consists of events as they are sent."""
     stream = schema["paths"]["/chat"]["post"]["responses"]["200"]["content"]["text/event-stream"]
-    shapes = {"sources": SourcesOut, "token": TokenOut, "done": DoneOut}
+    shapes = {
+        "queue": QueueOut,
+        "sources": SourcesOut,
+        "loading": LoadingOut,
+        "token": TokenOut,
+        "done": DoneOut,
+    }
     names = []
     for block in stream["examples"]["answer"]["value"].strip().split("\n\n"):
         name, data = block.split("\n")
         names.append(name.removeprefix("event: "))
         msgspec.json.decode(data.removeprefix("data: "), type=shapes[names[-1]], strict=True)
-    assert names == ["sources", "token", "token", "done"]
+    assert names == ["queue", "sources", "loading", "token", "token", "done"]
+    assert set(names) == set(shapes)
 
 
 def test_limits_are_documented(schema: Any) -> None:
