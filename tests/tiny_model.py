@@ -15,9 +15,10 @@ TEMPLATE = (
     "{% endfor %}{{ '<|im_start|>assistant\n' }}"
 )
 # The same for Ollama, which goes by its Modelfile: `write_modelfile(path, model, *MODELFILE_LINES)`.
-TURNS = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}"
+_TURNS = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}"
+CHATML = f"{_TURNS}<|im_start|>assistant\n"
 MODELFILE_LINES = [
-    f'TEMPLATE """{TURNS}<|im_start|>assistant\n"""',
+    f'TEMPLATE """{CHATML}"""',
     f"PARAMETER stop {END}",
     "PARAMETER num_ctx 512",
 ]

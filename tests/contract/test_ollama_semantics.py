@@ -1,0 +1,358 @@
+"""The stand-in answers as a real Ollama does: the same cases over both."""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+from llama_cpp import Llama
+
+from modelfiles.grammar import parse
+from tests.contract.ollama_served import HELLO, WORDS, Served, error, lines
+from tests.ollama_http import BUSY, LOAD_FAILED, OllamaHttp
+from tests.real_ollama import RealOllama, provide
+from tests.tiny_model import CHATML, END
+
+LLAMA3 = (
+    "{{- range .Messages }}<|start_header_id|>{{ .Role }}<|end_header_id|>\n\n{{ .Content }}<|eot_id|>\n"
+    "{{- end }}<|start_header_id|>assistant<|end_header_id|>\n\n"
+)
+ZEPHYR = "{{- range .Messages }}<|{{ .Role }}|>\n{{ .Content }}</s>\n{{ end }}<|assistant|>\n"
+
+
+@pytest.fixture(params=["stand-in", pytest.param("real", marks=pytest.mark.ollama)])
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+    """Each of the two in turn."""
+    if request.param == "stand-in":
+        with OllamaHttp() as ollama:
+            found = Served(ollama, tmp_path)
+            yield found
+            found.close()
+    else:
+        found = Served(request.getfixturevalue("real_ollama"), tmp_path)
+        yield found
+        found.close()
+
+
+def test_blobs(served: Served) -> None:
+    """A blob is there after its upload; another digest than that of what was sent is refused."""
+    content = b"a blob"
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    other = "sha256:" + "0" * 64
+    path = f"/api/blobs/{digest}"
+    before = served.http.head(path)
+    assert (before.status_code, before.content) == (404, b"")
+    uploads = [served.http.post(path, content=content) for _ in range(2)]
+    assert [(upload.status_code, upload.content) for upload in uploads] == [(201, b""), (200, b"")]
+    assert served.http.head(path).status_code == 200
+    refused = served.http.post(f"/api/blobs/{other}", content=content)
+    assert error(refused) == (400, f'digest mismatch, expected "{other}", got "{digest}"')
+    assert error(served.http.post("/api/blobs/nonsense", content=content)) == (400, "invalid digest format")
+    assert served.http.head("/api/blobs/nonsense").status_code == 400
+
+
+def test_create(served: Served) -> None:
+    """Creating tells its progress line by line; what is loaded later isn't the blob that was sent."""
+    progress = [line["status"] for line in served.create("made")]
+    assert (progress[0], progress[-2:]) == ("parsing GGUF", ["writing manifest", "success"])
+    sent = hashlib.sha256((served.gguf).read_bytes()).hexdigest()
+    shown = served.post("/api/show", model="made").json()["modelfile"]
+    assert "/blobs/sha256-" in shown
+    assert sent not in shown
+    assert served.http.head(f"/api/blobs/sha256:{sent}").status_code == 200
+    before = served.tags()["made:latest"]
+    assert served.create("MADE")[-1] == {"status": "success"}
+    after = served.tags()["made:latest"]
+    assert after["digest"] == before["digest"]
+    assert after["modified_at"] > before["modified_at"]
+    served.create("made", system="풋풋이")
+    assert served.tags()["made:latest"]["digest"] != before["digest"]
+
+
+def test_create_fails(served: Served) -> None:
+    """What is wrong with a model's parts is told in a line after status 200; a call without sense is 400."""
+    missing = "sha256:" + "0" * 64
+    said = served.create("bad", files={"m.gguf": missing})
+    assert said[0] == {"status": "parsing GGUF"}
+    assert said[1]["error"].startswith("open /")
+    assert said[1]["error"].endswith(f"sha256-{'0' * 64}: no such file or directory")
+    assert served.create("bad", template="{{ .Content")[-1]["error"].startswith("template error: ")
+    cut = served.upload((served.gguf).read_bytes()[:2000])
+    assert served.create("bad", files={"m.gguf": cut})[-1] == {"error": "unexpected EOF"}
+    unsaid = served.post("/api/create", model="bad")
+    assert error(unsaid) == (400, "neither 'from' or 'files' was specified")
+    assert error(served.post("/api/create", files={"m.gguf": cut})) == (400, "invalid model name")
+    assert served.tags() == {}
+
+
+def test_copy_and_delete(served: Served) -> None:
+    """A copy has the same digest under another name, and stays when the first name is deleted."""
+    served.create("first")
+    first = served.tags()["first:latest"]
+    assert served.post("/api/copy", source="First", destination="futfut").content == b""
+    copied = served.tags()["futfut:latest"]
+    assert copied["digest"] == first["digest"]
+    assert copied["modified_at"] > first["modified_at"]
+    assert served.post("/api/copy", source="first", destination="futfut:previous").status_code == 200
+    assert set(served.tags()) == {"futfut:previous", "futfut:latest", "first:latest"}
+    gone = served.http.request("DELETE", "/api/delete", json={"model": "FIRST"})
+    assert (gone.status_code, gone.content) == (200, b"")
+    again = served.http.request("DELETE", "/api/delete", json={"model": "first"})
+    assert error(again) == (404, "model 'first' not found")
+    missing = served.post("/api/copy", source="first", destination="futfut")
+    assert error(missing) == (404, 'model "first" not found')
+    assert error(served.post("/api/copy", source="", destination="x")) == (400, 'source "" is invalid')
+    assert served.chat("futfut", options={"num_predict": 1}).status_code == 200
+
+
+def test_show(served: Served) -> None:
+    """A model is shown with its parts; the vocabulary only if asked for, the GGUF's own template never."""
+    parameters = {"num_ctx": 512, "temperature": 0.5, "stop": [END, "<|x|>"]}
+    served.create("shown", system="풋풋이\n너는", license=["MIT: ours"], parameters=parameters)
+    served.post("/api/copy", source="shown", destination="futfut")
+    brief = served.post("/api/show", model="Futfut").json()
+    assert (brief["template"], brief["system"], brief["license"]) == (CHATML, "풋풋이\n너는", "MIT: ours")
+    assert sorted(brief["parameters"].split("\n")) == [
+        f"{'num_ctx':<30} 512",
+        f'{"stop":<30} "{END}"',
+        f'{"stop":<30} "<|x|>"',
+        f"{'temperature':<30} 0.5",
+    ]
+    modelfile = parse(brief["modelfile"])
+    assert (modelfile.template, modelfile.system) == (CHATML, "풋풋이\n너는")
+    assert [value for name, value in modelfile.parameters if name == "stop"] == [END, "<|x|>"]
+    assert brief["model_info"]["tokenizer.ggml.tokens"] is None
+    info = served.post("/api/show", model="futfut", verbose=True).json()["model_info"]
+    assert info["tokenizer.ggml.tokens"][3:5] == ["<|im_start|>", END]
+    assert len(info["tokenizer.ggml.token_type"]) == len(info["tokenizer.ggml.tokens"])
+    assert (info["tokenizer.ggml.model"], info["tokenizer.ggml.eos_token_id"]) == ("llama", 4)
+    assert (info["tokenizer.ggml.add_bos_token"], info["llama.context_length"]) == (False, 4096)
+    assert "tokenizer.chat_template" not in info
+    assert error(served.post("/api/show", model="nothing")) == (404, "model 'nothing:latest' not found")
+    assert error(served.post("/api/show")) == (400, "model is required")
+
+
+def test_tags(served: Served) -> None:
+    """A list has name, digest, size and the time of the last change; names keep the case they came in."""
+    served.create("Big-Q4")
+    listed = served.tags()["Big-Q4:latest"]
+    assert len(listed["digest"]) == 64
+    assert listed["size"] > 1_000_000
+    assert listed["details"]["context_length"] == 4096
+    assert listed["modified_at"] == served.post("/api/show", model="big-q4").json()["modified_at"]
+    assert served.http.head("/api/tags").status_code == served.http.get("/api/version").status_code == 200
+
+
+def test_load_and_unload(served: Served) -> None:
+    """Nothing to answer loads a model, keep_alive 0 unloads it; an alias uses what its model has loaded."""
+    served.create("loaded")
+    served.post("/api/copy", source="loaded", destination="futfut")
+    assert served.loaded() == []
+    answer = served.post("/api/generate", model="LOADED").json()
+    assert (answer["done_reason"], answer["done"], answer["model"]) == ("load", True, "LOADED")
+    (model,) = served.loaded()
+    assert (model["name"], model["context_length"]) == ("loaded:latest", 512)
+    assert model["digest"] == served.tags()["futfut:latest"]["digest"]
+    assert served.post("/api/chat", model="futfut", messages=[]).json()["done_reason"] == "load"
+    assert [model["name"] for model in served.loaded()] == ["loaded:latest"]
+    for path in ("/api/generate", "/api/chat"):
+        answer = served.post(path, model="futfut", keep_alive=0).json()
+        assert answer["done_reason"] == "unload"
+        served.wait_until(lambda: served.loaded() == [])
+    assert served.chat("futfut", keep_alive=0, stream=False).json()["done"]
+    served.wait_until(lambda: served.loaded() == [])
+
+
+def test_loads_anew(served: Served) -> None:
+    """Another num_ctx has a loaded model loaded anew."""
+    served.create("sized")
+    for options, tokens in (({}, 512), ({"num_ctx": 256}, 256), ({}, 512)):
+        served.post("/api/generate", model="sized", options=options).raise_for_status()
+        assert [model["context_length"] for model in served.loaded()] == [tokens]
+
+
+def test_chat(served: Served) -> None:
+    """An answer is streamed in pieces, with the counters in its last line, or comes whole."""
+    served.create("chats", system="풋풋이")
+    answer = served.chat("Chats")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    *pieces, last = lines(answer)
+    assert [line["message"]["content"] for line in pieces] == [word.replace("▁", " ") for word in WORDS]
+    assert {line["done"] for line in pieces} == {False}
+    assert {line["model"] for line in pieces} == {"Chats"}
+    assert last["message"] == {"role": "assistant", "content": ""}
+    assert (last["done"], last["done_reason"]) == (True, "stop")
+    prompt = served.chat("chats", _debug_render_only=True).json()["_debug_info"]["rendered_template"]
+    vocabulary = Llama(str(served.gguf), vocab_only=True, verbose=False)
+    assert last["prompt_eval_count"] == len(vocabulary.tokenize(prompt.encode(), special=True))
+    assert last["eval_count"] == len(WORDS) + 1
+    assert all(isinstance(last[f"{what}_duration"], int) for what in ("total", "load", "eval"))
+    again = served.chat("chats", stream=False).json()
+    assert again["message"]["content"] == " 풋살은 재밌어요."
+    assert again["prompt_eval_count"] == last["prompt_eval_count"]
+
+
+def test_length(served: Served) -> None:
+    """num_predict ends an answer, and says so."""
+    served.create("cut")
+    *pieces, last = lines(served.chat("cut", options={"num_predict": 3}))
+    assert [line["message"]["content"] for line in pieces] == [" 풋", "살", "은"]
+    assert (last["done_reason"], last["eval_count"]) == ("length", 3)
+
+
+def test_repeats(served: Served) -> None:
+    """An answer that repeats itself ends after 31 pieces, without a last line."""
+    served.create("repeats", "풋")
+    pieces = lines(served.chat("repeats"))
+    assert [piece["message"]["content"] for piece in pieces] == ["풋"] * 31
+    assert not any(piece["done"] for piece in pieces)
+    whole = served.chat("repeats", stream=False).json()
+    assert (whole["message"]["content"], whole["done"]) == ("풋" * 31, False)
+
+
+@pytest.mark.parametrize("template", [CHATML, LLAMA3, ZEPHYR], ids=["chatml", "llama3", "zephyr"])
+def test_render(served: Served, template: str) -> None:
+    """A template is filled with the conversation, the model's system prompt before it if it brings none."""
+    served.create("renders", template=template, system="풋풋이")
+    turns = {
+        CHATML: "<|im_start|>{}\n{}<|im_end|>\n",
+        LLAMA3: "<|start_header_id|>{}<|end_header_id|>\n\n{}<|eot_id|>",
+        ZEPHYR: "<|{}|>\n{}</s>\n",
+    }
+    ends = {
+        CHATML: "<|im_start|>assistant\n",
+        LLAMA3: "<|start_header_id|>assistant<|end_header_id|>\n\n",
+        ZEPHYR: "<|assistant|>\n",
+    }
+
+    def rendered(*messages: tuple[str, str]) -> str:
+        asked = [{"role": role, "content": content} for role, content in messages]
+        info = served.chat("renders", messages=asked, _debug_render_only=True).json()["_debug_info"]
+        text: str = info["rendered_template"]
+        return text
+
+    def expected(*messages: tuple[str, str]) -> str:
+        return "".join(turns[template].format(*message) for message in messages) + ends[template]
+
+    system = ("system", "풋풋이")
+    conversation = [("user", " 골? <&>\n"), ("assistant", "네 ⚽"), ("user", "  ")]
+    assert rendered(*conversation) == expected(system, *conversation)
+    assert rendered(("system", "다른"), *conversation) == expected(("system", "다른"), *conversation)
+    assert rendered(("user", "a"), ("user", "b")) == expected(system, ("user", "a\n\nb"))
+
+
+def test_refusals(served: Served) -> None:
+    """A missing model is 404, a call without a model or a body 400."""
+    assert error(served.chat("nothing")) == (404, "model 'nothing' not found")
+    assert error(served.post("/api/generate", model="nothing")) == (404, "model 'nothing' not found")
+    assert error(served.post("/api/chat")) == (400, "model is required")
+    assert error(served.http.post("/api/chat")) == (400, "missing request body")
+    assert served.http.get("/api/nothing").status_code == 404
+
+
+def test_slow_load(served: Served) -> None:
+    """A model isn't listed while it is being loaded, and a list doesn't wait for it."""
+    served.create("slow")
+    if isinstance(served.ollama, OllamaHttp):
+        served.ollama.runners.load_seconds = 0.2
+    served.loaded()  # its connection is open from now on
+    loading = threading.Thread(target=Served.post, args=(served, "/api/generate"), kwargs={"model": "slow"})
+    loading.start()
+    seen = []
+    while loading.is_alive():
+        seen.append([model["name"] for model in served.loaded()])
+    loading.join()
+    assert seen[0] == []
+    assert [model["name"] for model in served.loaded()] == ["slow:latest"]
+
+
+def test_unload_waits(served: Served) -> None:
+    """A model that answers is unloaded when it has answered; until then it is listed."""
+    served.create("endless", "풋", "살")
+    body = {"model": "endless", "messages": HELLO, "options": {"num_predict": 300}}
+    with served.http.stream("POST", "/api/chat", json=body) as answer:
+        pieces = answer.iter_lines()
+        next(pieces)
+        assert served.post("/api/generate", model="endless", keep_alive=0).json()["done_reason"] == "unload"
+        listed = [model["name"] for model in served.loaded()]
+        *_, last = pieces
+    assert listed == ["endless:latest"]
+    assert json.loads(last)["eval_count"] == 300
+    served.wait_until(lambda: served.loaded() == [])
+
+
+def test_client_leaves(served: Served) -> None:
+    """The next in line is answered when a client leaves in the middle of an answer."""
+    served.create("endless", "풋", "살")
+    with served.http.stream("POST", "/api/chat", json={"model": "endless", "messages": HELLO}) as answer:
+        pieces = answer.iter_lines()
+        next(pieces)
+        waiting: list[httpx.Response] = []
+        ask = lambda: waiting.append(served.chat("endless", options={"num_predict": 1}))  # noqa: E731
+        asking = threading.Thread(target=ask)
+        asking.start()
+        asking.join(0.1)
+        assert asking.is_alive()
+    left = time.monotonic()
+    asking.join(10)
+    assert time.monotonic() - left < 2
+    assert waiting[0].status_code == 200
+
+
+def test_load_fails(served: Served) -> None:
+    """A model that can't be loaded is status 500, with llama-server's own words."""
+    served.create("broken")
+    if isinstance(served.ollama, OllamaHttp):
+        served.ollama.runners.load_failure = LOAD_FAILED
+    else:
+        shown = parse(served.post("/api/show", model="broken").json()["modelfile"])
+        blob = Path(shown.base)
+        blob.write_bytes(blob.read_bytes().replace(b"output_norm.weight", b"output_nork.weight"))
+    for failed in (served.chat("broken"), served.post("/api/generate", model="broken")):
+        status, text = error(failed)
+        assert (status, text[: len(LOAD_FAILED.text)]) == (500, LOAD_FAILED.text)
+    assert served.loaded() == []
+
+
+def busy(ollama: OllamaHttp | RealOllama, folder: Path) -> Sequence[httpx.Response]:
+    """Ask for three models at once, where one may wait."""
+    served = Served(ollama, folder)
+    asking = []
+    answers = []
+    for name in ("one", "two", "three"):
+        served.create(name, f"▁{name}", END)
+    for name in ("one", "two", "three"):
+        ask = lambda name=name: answers.append(served.post("/api/generate", model=name))  # noqa: E731
+        asking.append(threading.Thread(target=ask))
+    served.loaded()
+    for thread in asking:
+        thread.start()
+        time.sleep(0.05)
+    for thread in asking:
+        thread.join()
+    served.http.close()
+    return answers
+
+
+def check_busy(answers: Sequence[httpx.Response]) -> None:
+    assert error(answers[0]) == (BUSY.status, BUSY.text)
+    assert [answer.status_code for answer in answers[1:]] == [200, 200]
+
+
+def test_busy(tmp_path: Path) -> None:
+    """Beyond the queue for loads it is 503, in the stand-in."""
+    with OllamaHttp() as ollama:
+        ollama.runners.load_seconds = 0.5
+        ollama.runners.max_queue = 1
+        check_busy(busy(ollama, tmp_path))
+
+
+@pytest.mark.ollama
+def test_really_busy(tmp_path: Path) -> None:
+    """Beyond the queue for loads it is 503, in the real one."""
+    with RealOllama(provide(), OLLAMA_MAX_QUEUE="1") as ollama:
+        check_busy(busy(ollama, tmp_path))
