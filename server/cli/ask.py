@@ -8,7 +8,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from modelfiles.errors import FutFutError
 from server.cli.console import errors_console, home_option, settings_with
-from server.domain import Done, Hit, Message, Sources, Token
+from server.domain import Done, Hit, Loading, Message, Queued, Sources, Token
 from server.resources import Resources, open_resources
 
 FAREWELLS = {"exit", "quit", "끝", "그만"}
@@ -64,15 +64,22 @@ def _converse(portal: BlockingPortal, resources: Resources) -> None:
 async def _answer(resources: Resources, messages: list[Message]) -> str:
     said: list[str] = []
     used: tuple[Hit, ...] = ()
-    async for event in resources.chat.answer(messages):
-        match event:
-            case Sources(hits):
-                used = hits
-            case Token(text):
-                said.append(text)
-                click.echo(text, nl=False)
-            case Done():
-                click.echo()
+    # Gone before the first word, for both are written to the same terminal.
+    with errors_console().status("생각하고 있어요…") as status:
+        async for event in resources.chat.answer(messages):
+            match event:
+                case Queued(place):
+                    status.update(f"차례를 기다리고 있어요. 지금 {place}번째예요…")
+                case Loading(model):
+                    status.update(f"{model} 모델을 불러오고 있어요…")
+                case Sources(hits):
+                    used = hits
+                case Token(text):
+                    status.stop()
+                    said.append(text)
+                    click.echo(text, nl=False)
+                case Done():
+                    click.echo()
     for number, hit in enumerate(used, start=1):
         passage = hit.passage
         errors_console().print(
