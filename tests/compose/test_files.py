@@ -124,7 +124,7 @@ def test_nobody_is_root_in_our_image() -> None:
 
 
 def test_health() -> None:
-    """Every server has a health check, which who needs it waits for; one-shots are waited for to their end."""
+    """Every server has a health check that dependants wait for; one-shots are waited for to their end."""
     assert {name for name, service in services().items() if "healthcheck" in service} == SERVERS
     conditions = {
         (name, needed): how["condition"]
