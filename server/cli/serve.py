@@ -22,16 +22,19 @@ ANSWER_SECONDS = 5.0
 SHUTDOWN_SECONDS = 8
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Ends the answers that are under way before it would cancel them."""
 
-    def __init__(self, config: uvicorn.Config, answers: Answers) -> None:
+    def __init__(
+        self, config: uvicorn.Config, answers: Answers, *, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         super().__init__(config)
         self._answers = answers
+        self._answer_seconds = answer_seconds
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Stop listening, and wait for what is under way."""
-        stop = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._answers.stop)
+        stop = asyncio.get_running_loop().call_later(self._answer_seconds, self._answers.stop)
         try:
             await super().shutdown(sockets)
         finally:
@@ -60,7 +63,7 @@ async def _serve(settings: Settings) -> None:
         with errors_console().status("Loading the analyser, the encoder and the model"):
             resources = await stack.enter_async_context(open_resources(settings))
         answers = Answers()
-        server = _Server(
+        server = Server(
             uvicorn.Config(
                 create_app(settings, resources, answers),
                 host=settings.host,

@@ -3,7 +3,8 @@
 import asyncio
 import re
 import threading
-from collections.abc import AsyncGenerator, Iterator, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -14,9 +15,10 @@ from kiwipiepy import Kiwi
 from litestar import Litestar
 
 from server.admission import Admission
+from server.api.answering import Answers
 from server.app import create_app
 from server.chat import Chat
-from server.domain import Finished, GenerationEvent, Message, Mode, Prompt, TextDelta, Usage
+from server.domain import Finished, GenerationEvent, Loading, Message, Mode, Prompt, TextDelta, Usage
 from server.index import Compatibility, EdgeIndex, build
 from server.lexical import Terms
 from server.resources import Resources, Search
@@ -33,11 +35,16 @@ JSON = {"content-type": "application/json"}
 QUESTION = "킥인은 몇 초 안에 해야 해?"
 SIGN_OFF = "언제든지 물어보세요! 풋풋~!"
 
-Step = str | float | Exception
+Step = str | float | Loading | Exception
 
 
 class ScriptedGenerator:
-    """Says the strings of its script, pauses for its numbers (in seconds), raises its exceptions."""
+    """Says the strings of its script, pauses for its numbers (in seconds), raises its exceptions.
+
+    Attributes:
+        asked: the questions that it was given, in order.
+        closings: the end of each question's answer, by `time.monotonic()`.
+    """
 
     name = "scripted"
     mode: Mode = "model"
@@ -47,6 +54,8 @@ class ScriptedGenerator:
     def __init__(self, *script: Step) -> None:
         self.script: Sequence[Step] = script or ("킥인은 4초 ", "안에 차야 합니다.")
         self.prompts: list[Prompt] = []
+        self.asked: list[str] = []
+        self.closings: dict[str, float] = {}
         self.said = 0
         self.started = threading.Semaphore(0)
         self.closed = threading.Semaphore(0)
@@ -64,20 +73,24 @@ class ScriptedGenerator:
         self, prompt: Prompt, question: str, *, max_tokens: int
     ) -> AsyncGenerator[GenerationEvent]:
         """Follow the script."""
-        del question, max_tokens
+        del max_tokens
         self.prompts.append(prompt)
+        self.asked.append(question)
         self.started.release()
         try:
             for step in self.script:
                 if isinstance(step, Exception):
                     raise step
-                if isinstance(step, str):
+                if isinstance(step, Loading):
+                    yield step
+                elif isinstance(step, str):
                     yield TextDelta(step)
                     self.said += 1
                 else:
                     await asyncio.sleep(step)
             yield Finished("stop", Usage(prompt.tokens, len(self.script)))
         finally:
+            self.closings[question] = time.monotonic()
             self.closed.release()
 
 
@@ -111,7 +124,7 @@ class Service:
             lexical_weight=1.0,
             rrf_k=60,
         )
-        chat = Chat(
+        self.chat = Chat(
             retriever,
             self.generator,
             kiwi,
@@ -123,7 +136,8 @@ class Service:
         )
         search = Search(self.index, embedder, retriever)
         settings = Settings(home=folder, max_question_chars=100, max_messages=5)
-        self.app: Litestar = create_app(settings, Resources(search, self.generator, chat))
+        self.answers = Answers()
+        self.app: Litestar = create_app(settings, Resources(search, self.generator, self.chat), self.answers)
 
     def publish(self, *lines: str) -> None:
         """Index these lines, or the usual ones."""
@@ -157,10 +171,12 @@ class Running:
 
 
 @contextmanager
-def running(app: Litestar) -> Iterator[Running]:
+def running(
+    app: Litestar, new_server: Callable[[uvicorn.Config], uvicorn.Server] = uvicorn.Server
+) -> Iterator[Running]:
     """Serve on a free port from a thread, and stop at the end."""
     config = uvicorn.Config(app, port=0, log_config=None, ws="none", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
+    server = new_server(config)
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def serve() -> None:
