@@ -10,7 +10,7 @@ from convert.cli.console import examples
 from modelfiles.errors import FutFutError
 
 # Each command is a module here, with its click command as `command`.
-_COMMANDS = ("fetch", "verify", "embedder", "modelfiles")
+_COMMANDS = ("fetch", "verify", "embedder", "modelfiles", "register", "use")
 
 
 class _OnDemand(click.Group):
@@ -34,6 +34,9 @@ class _OnDemand(click.Group):
         "A first run needs two commands:",
         "  futfut-convert fetch       the language model and the encoder's weights",
         "  futfut-convert embedder    the encoder, built from those weights",
+        "",
+        "With an Ollama server, a third makes a model the one that answers:",
+        "  futfut-convert use mini",
     ),
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -71,7 +71,7 @@ def test_the_modelfiles_in_the_tree_need_no_rendering() -> None:
     }
 
 
-@pytest.mark.parametrize("command", ["fetch", "verify", "modelfiles", "embedder"])
+@pytest.mark.parametrize("command", ["fetch", "verify", "modelfiles", "embedder", "register", "use"])
 def test_every_command_shows_an_example(command: str) -> None:
     """Its help ends with a line that can be copied."""
     result = CliRunner().invoke(cli, [command, "--help"])

@@ -1,0 +1,100 @@
+"""One try to change the live model: load, switch, and what is put right again where that fails."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from modelfiles.ollama.client import Ollama
+from modelfiles.ollama.errors import OllamaError, OllamaMemoryError
+from modelfiles.ollama.live import ALIAS, PREVIOUS, RETURNING, Live, is_loaded, share_a_file
+
+_POLL_SECONDS = 0.25
+# The longest that an answer which has begun may hold up the model that is to make room.
+_LEAVE_SECONDS = 120.0
+
+
+class Attempt:
+    """A try, with the seconds that each step took.
+
+    Attributes:
+        before: what is live as it begins.
+        seconds: how long each step took, in order.
+        beside_each_other: whether the old and the new model were in memory at the same time; None where that
+            wasn't to be seen, because none was live, or the live one wasn't loaded.
+    """
+
+    def __init__(self, ollama: Ollama, before: Live | None, say: Callable[[str], None]) -> None:
+        self.before = before
+        self.seconds: dict[str, float] = {}
+        self.beside_each_other: bool | None = None
+        self._ollama = ollama
+        self._say = say
+        self._was_loaded = before is not None and is_loaded(ollama, before.digest)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Take the time of a step, even of one that fails."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.monotonic() - begun, 3)
+
+    def load(self, name: str) -> None:
+        """Bring a model into memory beside the live one; if there isn't room for both, in its place.
+
+        Raises:
+            OllamaMemoryError: there isn't room for it alone, either.
+        """
+        with self.step("load"):
+            try:
+                self._ollama.load(name)
+            except OllamaMemoryError:
+                if self.before is None or not self._was_loaded:
+                    raise
+                self._say(f"there isn't room for {name} beside {self.before.name}, which leaves memory first")
+                self._ollama.unload(ALIAS)
+                self._wait_until_gone(self.before.digest)
+                self._ollama.load(name)
+            if self.before is not None and self._was_loaded:
+                self.beside_each_other = is_loaded(self._ollama, self.before.digest)
+                where = "beside" if self.beside_each_other else "in place of"
+                self._say(f"{name}: loaded {where} {self.before.name}")
+
+    def switch(self, name: str, *, settle_seconds: float) -> None:
+        """Make the alias stand for a model, and let the old one go when its answers are done."""
+        with self.step("switch"):
+            if self.before is not None:
+                self._ollama.copy(ALIAS, PREVIOUS)
+            self._ollama.copy(name, ALIAS)
+        if RETURNING in self._ollama.tags():
+            self._ollama.delete(RETURNING)
+        if self.before is not None:
+            with self.step("unload"):
+                time.sleep(settle_seconds)
+                self._let_go(self.before)
+
+    def restore(self) -> None:
+        """Bring the live model back into memory if it had to make room."""
+        if self.before is None or not self._was_loaded:
+            return
+        try:
+            if not is_loaded(self._ollama, self.before.digest):
+                self._say(f"{self.before.name}: is live as before, and brought back into memory")
+                self._ollama.load(ALIAS)
+        except OllamaError as error:
+            # The alias stands for it all the same; what made the attempt fail is the error to be told.
+            self._say(f"{self.before.name} couldn't be brought back into memory: {error}")
+
+    def _let_go(self, before: Live) -> None:
+        try:
+            if not share_a_file(self._ollama, PREVIOUS, ALIAS):
+                self._ollama.unload(PREVIOUS)
+        except OllamaError as error:
+            # The new model is live; the old one leaves memory when Ollama's own time for it is up.
+            self._say(f"{before.name} stays in memory for now: {error}")
+
+    def _wait_until_gone(self, digest: str) -> None:
+        deadline = time.monotonic() + _LEAVE_SECONDS
+        while is_loaded(self._ollama, digest) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
