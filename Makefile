@@ -10,10 +10,10 @@ CORPUS ?= corpus
 export FUTFUT_HOME ?= .futfut
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-ollama lint format models index install bench eval lock clean
+.PHONY: help run test test-ollama test-compose lint format models index install bench eval lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: index ## set everything up and serve the chatbot on 127.0.0.1:8000
 	@echo "==> Serving"
@@ -28,6 +28,12 @@ test-ollama: $(VENV)/.dev models ## run the tests that need a real Ollama (compi
 	@$(BIN)/python -m tests.real_ollama
 	@echo "==> Testing against it"
 	@$(BIN)/pytest -m ollama
+
+test-compose: $(VENV)/.dev models ## bring the whole stack up on a Docker engine (one is started where none runs)
+	@echo "==> Docker engine and compose tool for the tests"
+	@$(BIN)/python -m tests.compose.programs
+	@echo "==> Testing the stack"
+	@$(BIN)/pytest tests/compose -m "" --capture=no
 
 lint: $(VENV)/.dev ## ruff, mypy strict and the import contracts
 	@$(BIN)/ruff check .

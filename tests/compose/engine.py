@@ -112,7 +112,7 @@ class Engine:
 
     def has(self, image: str) -> bool:
         """Whether an image of this name is there."""
-        return self.docker("images", "--quiet", image).strip() != ""
+        return bool(self.docker("images", "--quiet", image).strip())
 
     def remove_later(self, image: str) -> None:
         """Have an image that was made here leave somebody else's engine with us."""

@@ -1,6 +1,5 @@
 """The images that the stack is made from: pulled where a registry can be reached, else made on the spot."""
 
-import hashlib
 import os
 import platform
 import re
@@ -20,6 +19,12 @@ DEBIAN = "bookworm"
 PYTHON = "python3,python3-venv"
 PULL_SECONDS = 900
 DEBOOTSTRAP_SECONDS = 1200
+DEBIAN_IMAGE = f"futfut-test-debian:{DEBIAN}"
+BASE_DOCKERFILE = f"""\
+FROM {DEBIAN_IMAGE}
+COPY pip.conf /etc/pip.conf
+COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+"""
 # As in the image of the same name: the program, its helpers, and where it listens.
 OLLAMA_DOCKERFILE = """\
 FROM {base}
@@ -44,10 +49,11 @@ def base_image(engine: Engine) -> str:
     dockerfile = (ROOT / "server/Dockerfile").read_text(encoding="utf-8")
     name: str = re.findall(r"^ARG BASE=(.*)$", dockerfile, re.MULTILINE)[0]
     if engine.is_ours:
-        _import_base(engine, name)
+        _make_base(engine, name)
     elif not engine.has(name) and not _pulled(engine, name):
-        _import_base(engine, name)
+        _make_base(engine, name)
         engine.remove_later(name)
+        engine.remove_later(DEBIAN_IMAGE)
     return name
 
 
@@ -83,26 +89,16 @@ def _pulled(engine: Engine, name: str) -> bool:
     return False
 
 
-def _import_base(engine: Engine, name: str) -> None:
-    """Import a Debian with Python, set up to reach the package index as this machine does.
-
-    The label says what it was made of: importing it again would have every layer above it built again.
-    """
-    setup = {"etc/pip.conf": _pip_configuration(), "etc/ssl/certs/ca-certificates.crt": _authorities()}
-    key = hashlib.sha256("\0".join([DEBIAN, PYTHON, *setup.values()]).encode()).hexdigest()[:16]
-    if engine.docker("images", "--quiet", "--filter", f"label=futfut.base={key}", name).strip():
-        return
-    archive = _debian()
-    with tempfile.TemporaryDirectory(prefix="futfut-base-") as scratch:
-        for path, content in setup.items():
-            file = Path(scratch) / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(content, encoding="utf-8")
-        whole = Path(scratch) / "base.tar"
-        shutil.copyfile(archive, whole)
-        # Of two members of one name the later is taken.
-        _run("tar", "--append", f"--file={whole}", "--owner=0", "--group=0", "-C", scratch, *setup)
-        engine.docker("import", "--change", f"LABEL futfut.base={key}", str(whole), name)
+def _make_base(engine: Engine, name: str) -> None:
+    """A Debian with Python, set up to reach the package index as this machine does."""
+    if not engine.has(DEBIAN_IMAGE):
+        engine.docker("import", str(_debian()), DEBIAN_IMAGE)
+    with tempfile.TemporaryDirectory(prefix="futfut-base-") as context:
+        folder = Path(context)
+        (folder / "pip.conf").write_text(_pip_configuration(), encoding="utf-8")
+        (folder / "ca-certificates.crt").write_text(_authorities(), encoding="utf-8")
+        (folder / "Dockerfile").write_text(BASE_DOCKERFILE, encoding="utf-8")
+        engine.docker("build", "--tag", name, str(folder))
 
 
 def _debian() -> Path:

@@ -20,6 +20,7 @@ PACKAGES = {
 }
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "futfut" / "compose"
 NOT_HERE = 3
+_COMPILED = CACHE / f"docker-compose-{COMPOSE}"
 
 
 class NotHereError(RuntimeError):
@@ -72,30 +73,35 @@ def bring_engine() -> None:
             raise NotHereError(f"apt-get {' '.join(command)} fails: {done.stderr.strip()[-500:]}")
 
 
-def compose_plugin() -> Path | None:
-    """A compose tool for docker to take as its plugin; None where docker has one.
-
-    It is compiled from the Go module proxy once, and kept.
-
-    Raises:
-        NotHereError: there is none, and no Go to compile it with.
-    """
+def compose_command() -> list[str] | None:
+    """How the compose tool of version 2 is called here; None where there is none yet."""
     if shutil.which("docker") and not _exit_status("docker", "compose", "version"):
-        return None
+        return ["docker", "compose"]
     if installed := shutil.which("docker-compose"):
         # Version 1 was another program, which reads these files otherwise.
         version = subprocess.run(
             [installed, "version", "--short"], capture_output=True, text=True, check=False
         )
         if not version.stdout.startswith("1."):
-            return Path(installed)
-    finished = CACHE / f"docker-compose-{COMPOSE}"
+            return [installed]
+    return [str(_COMPILED)] if _COMPILED.exists() else None
+
+
+def compose_plugin() -> Path | None:
+    """A compose tool for docker to take as its plugin; None where docker has one.
+
+    Where there is none at all it is compiled from the Go module proxy, and kept.
+
+    Raises:
+        NotHereError: there is none, and no Go to compile it with.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
-    with finished.with_suffix(".lock").open("w") as lock:
+    with _COMPILED.with_name("docker-compose.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
-            _compile(finished)
-    return finished
+        if compose_command() is None:
+            _compile(_COMPILED)
+    program, *subcommand = compose_command() or []
+    return None if subcommand else Path(program)
 
 
 def _compile(finished: Path) -> None:
@@ -105,7 +111,7 @@ def _compile(finished: Path) -> None:
     module = "github.com/docker/compose/v2"
     # `go install` refuses a go.mod with exclusions; built in its own folder the module is the main one.
     folder = json.loads(_output("go", "mod", "download", "-json", f"{module}@v{COMPOSE}"))["Dir"]
-    building = finished.with_suffix(".building")
+    building = finished.with_name("docker-compose.building")
     flags = f"-s -w -X {module}/internal.Version=v{COMPOSE}"
     _output("go", "build", "-C", folder, "-trimpath", "-ldflags", flags, "-o", str(building), "./cmd")
     building.rename(finished)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -13,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from server.settings import Settings
 from tests.compose.files import BASE, EXAMPLE, FILES, OVERRIDES, ROOT, read, services, variables
+from tests.compose.programs import compose_command
 
 SCHEMA = json.loads((ROOT / "tests/data/compose_spec/compose-spec.json").read_text(encoding="utf-8"))
 ONE_SHOTS = {"models", "index"}
@@ -47,22 +47,13 @@ def test_specification(path: Path) -> None:
 @pytest.mark.parametrize("override", [None, *OVERRIDES], ids=lambda path: path.name if path else "alone")
 def test_compose_reads_them(override: Path | None, tmp_path: Path) -> None:
     """The compose tool itself takes compose.yaml, alone and with each override."""
-    tool = ["docker", "compose"] if shutil.which("docker") else ["docker-compose"]
-    if (
-        shutil.which(tool[0]) is None
-        or subprocess.run([*tool, "version"], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("no compose tool here")
+    tool = compose_command()
+    if tool is None:
+        pytest.skip("no compose tool here; `make test-compose` brings one")
     files = [argument for path in (BASE, override) if path for argument in ("--file", str(path))]
-    without_dotenv = ["--env-file", os.devnull]
-    read = subprocess.run(
-        [*tool, *files, *without_dotenv, "config", "--quiet"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (read.returncode, read.stderr) == (0, "")
+    command = [*tool, *files, "--env-file", os.devnull, "config", "--quiet"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_services() -> None:
