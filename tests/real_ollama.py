@@ -187,14 +187,27 @@ class RealOllama:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(grace)
+        # Its llama-servers go after it: if one went first, it might still end an answer in good order.
+        process.kill()
+        process.wait()
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
         assert process.stdin is not None
         process.stdin.close()
 
     def _remove(self) -> None:
         shutil.rmtree(self._folder)
+
+
+def processes_of(models: Path) -> dict[int, str]:
+    """The programs that run with this models folder in their environment, by process id."""
+    wanted = f"OLLAMA_MODELS={models}".encode()
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # it has ended, or isn't ours
+            if wanted in (process / "environ").read_bytes().split(b"\0"):
+                found[int(process.name)] = (process / "comm").read_text().strip()
+    return {number: name for number, name in found.items() if name != "sh"}
 
 
 def _free_port() -> int:

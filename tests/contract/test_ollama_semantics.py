@@ -273,7 +273,7 @@ def test_slow_load(served: Served) -> None:
 def test_unload_waits(served: Served) -> None:
     """A model that answers is unloaded when it has answered; until then it is listed."""
     served.create("endless", "풋", "살")
-    body = {"model": "endless", "messages": HELLO, "options": {"num_predict": 300}}
+    body = {"model": "endless", "messages": HELLO, "options": {"num_predict": 1000}}
     with served.http.stream("POST", "/api/chat", json=body) as answer:
         pieces = answer.iter_lines()
         next(pieces)
@@ -281,7 +281,7 @@ def test_unload_waits(served: Served) -> None:
         listed = [model["name"] for model in served.loaded()]
         *_, last = pieces
     assert listed == ["endless:latest"]
-    assert json.loads(last)["eval_count"] == 300
+    assert json.loads(last)["eval_count"] == 1000
     served.wait_until(lambda: served.loaded() == [])
 
 

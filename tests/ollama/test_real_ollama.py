@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.real_ollama import RealOllama, provide
+from tests.real_ollama import RealOllama, processes_of, provide
 from tests.tiny_model import END, MODELFILE_LINES, write_modelfile, write_tiny_model
 
 pytestmark = pytest.mark.ollama
@@ -66,15 +66,15 @@ def test_kill_and_restart(tmp_path: Path) -> None:
         with httpx.stream("POST", f"{ollama.url}/api/chat", json=body, timeout=60, trust_env=False) as answer:
             lines = answer.iter_lines()
             next(lines)
-            assert processes_of(ollama.models) == {"ollama", "llama-server"}
+            assert set(processes_of(ollama.models).values()) == {"ollama", "llama-server"}
             ollama.kill()
             with pytest.raises(httpx.TransportError):
                 list(lines)
-        assert processes_of(ollama.models) == set()
+        wait_until_gone(ollama.models)
         assert not ollama.answers()
         ollama.restart()
         assert ask(ollama, "endless", options={"num_predict": 2})["done_reason"] == "length"
-    assert processes_of(ollama.models) == set()
+    wait_until_gone(ollama.models)
 
 
 RUN_UNTIL_KILLED = """
@@ -97,22 +97,15 @@ def test_killed_test_run(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         models = Path(run.stdout.readline().strip())
-        assert processes_of(models) == {"ollama", "llama-server"}
+        assert set(processes_of(models).values()) == {"ollama", "llama-server"}
         run.kill()
+    wait_until_gone(models)
+    assert not models.parent.exists()
+
+
+def wait_until_gone(models: Path) -> None:
+    """A process that is killed needs a moment to go."""
     deadline = time.monotonic() + 20
-    while processes_of(models) or models.parent.exists():
-        assert time.monotonic() < deadline
+    while found := processes_of(models):
+        assert time.monotonic() < deadline, found
         time.sleep(0.02)
-
-
-def processes_of(models: Path) -> set[str]:
-    """The programs that run with this models folder in their environment."""
-    wanted = f"OLLAMA_MODELS={models}".encode()
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if wanted in (process / "environ").read_bytes().split(b"\0"):
-                found.add((process / "comm").read_text().strip())
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue  # it has ended since it was listed, or isn't ours
-    return found - {"sh"}

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import shutil
+import socket
 import tempfile
 import threading
 import time
@@ -168,20 +169,28 @@ class _Server(uvicorn.Server):
                 interface="asgi3",
             )
         )
+        self._stopped = asyncio.Event()
+        self._serving = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self.serve()))
         self._thread.start()
-        while not self.started:
+        while not self._serving.wait(0.1):
             assert self._thread.is_alive()
-            time.sleep(0.002)
         self.port: int = self.servers[0].sockets[0].getsockname()[1]
 
     async def main_loop(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._stopped = asyncio.Event()
+        self._serving.set()
         await self._stopped.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        del sockets
+        for server in self.servers:
+            server.close()
+        self.close()
+        await asyncio.gather(*self.server_state.tasks)
+
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop)
+        self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join()
 
     def close(self, client: tuple[str, int] | None = None) -> None:
@@ -189,7 +198,3 @@ class _Server(uvicorn.Server):
             assert isinstance(connection, H11Protocol)
             if client is None or connection.client == client:
                 connection.transport.close()
-
-    def _stop(self) -> None:
-        self.close()
-        self._stopped.set()
