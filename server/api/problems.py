@@ -134,6 +134,42 @@ _KINDS: dict[type[Exception], _Kind] = {
     errors.NotReadyError: _Kind(
         503, "not-ready", "지금은 답할 수 없어요", lambda _: "저희 쪽 문제예요. 잠시 뒤에 다시 시도해 주세요."
     ),
+    errors.ModelUnavailableError: _Kind(
+        503, "model-unavailable", "지금은 모델이 답할 수 없어요", lambda _: "잠시 뒤에 다시 물어봐 주세요."
+    ),
+    errors.OllamaUnreachableError: _Kind(
+        503, "model-unreachable", "모델에 닿지 않아요", lambda _: "잠시 뒤에 다시 물어봐 주세요."
+    ),
+    errors.OllamaModelMissingError: _Kind(
+        503,
+        "model-missing",
+        "아직 모델이 없어요",
+        lambda _: "운영자가 futfut-convert use로 모델을 등록하면 답할 수 있어요.",
+    ),
+    errors.OllamaModelUnusableError: _Kind(
+        503,
+        "model-unusable",
+        "모델을 쓸 수 없어요",
+        lambda _: "운영자가 futfut-convert use로 모델을 다시 등록해야 해요.",
+    ),
+    errors.OllamaBusyError: _Kind(
+        503, "model-busy", "지금은 모델이 바빠요", lambda _: "잠시 뒤에 다시 물어봐 주세요."
+    ),
+    errors.OllamaLoadError: _Kind(
+        503,
+        "model-load-failed",
+        "모델을 불러오지 못했어요",
+        lambda _: "운영자가 모델을 확인하거나 앞의 모델로 되돌려야 해요.",
+    ),
+    errors.OllamaOutOfMemoryError: _Kind(
+        503,
+        "model-out-of-memory",
+        "모델을 돌릴 메모리가 모자라요",
+        lambda _: "운영자가 더 작은 모델로 바꾸면 답할 수 있어요.",
+    ),
+    errors.OllamaSilentError: _Kind(
+        503, "model-silent", "모델이 너무 오래 말이 없어요", lambda _: "잠시 뒤에 다시 물어봐 주세요."
+    ),
     errors.GenerationError: _Kind(
         500, "generation-failed", "답변을 만들다가 멈췄어요", lambda _: "다시 한번 물어봐 주세요."
     ),

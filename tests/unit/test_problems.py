@@ -35,10 +35,24 @@ PROBLEMS: list[tuple[FutFutError, int, str, str]] = [
     (errors.IndexUnreachableError("http://x", "refused"), 503, "index-unreachable", "잠시"),
     (errors.NotReadyError("OSError: gone"), 503, "not-ready", "저희 쪽"),
     (errors.GenerationError("broke"), 500, "generation-failed", "다시"),
+    (errors.ModelUnavailableError("away"), 503, "model-unavailable", "잠시"),
+    (errors.OllamaUnreachableError("http://x", "refused"), 503, "model-unreachable", "잠시"),
+    (errors.OllamaModelMissingError("http://x", "futfut"), 503, "model-missing", "futfut-convert use"),
+    (errors.OllamaModelUnusableError("own", "no num_ctx"), 503, "model-unusable", "futfut-convert use"),
+    (errors.OllamaBusyError("http://x", "full"), 503, "model-busy", "잠시"),
+    (errors.OllamaLoadError("big", "broken"), 503, "model-load-failed", "되돌려야"),
+    (errors.OllamaOutOfMemoryError("big", "no room"), 503, "model-out-of-memory", "더 작은"),
+    (errors.OllamaSilentError(seconds=30, first_token=True), 503, "model-silent", "잠시"),
+    (errors.OllamaStreamError("broke"), 500, "generation-failed", "다시"),
+    (errors.OllamaGarbledError("http://x", "no JSON"), 500, "generation-failed", "다시"),
+    (errors.OllamaConnectionLostError("http://x", "reset"), 500, "generation-failed", "다시"),
+    (errors.OllamaRepeatsError(), 500, "generation-failed", "다시"),
 ]
 
 
-@pytest.mark.parametrize(("error", "status", "slug", "says"), PROBLEMS, ids=[p[2] for p in PROBLEMS])
+@pytest.mark.parametrize(
+    ("error", "status", "slug", "says"), PROBLEMS, ids=[type(p[0]).__name__ for p in PROBLEMS]
+)
 def test_problem_of_an_error(error: FutFutError, status: int, slug: str, says: str) -> None:
     """Every error that a request can meet has its own stable type and status, and speaks Korean."""
     problem = problem_of(error)
@@ -59,6 +73,7 @@ def test_every_error_of_a_question_has_a_problem() -> None:
         errors.IndexBusyError,
         errors.ModelMissingError,
         errors.ModelLoadError,
+        errors.ContextTooSmallError,
         errors.QuestionError,
     }
     ours = {
