@@ -1,4 +1,4 @@
-"""From a prompt to a stream of text: by a model in this process, or without one."""
+"""From a prompt to a stream of text: by a model in this process, by one in Ollama, or without one."""
 
 import os
 
@@ -9,6 +9,16 @@ import os
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 from server.generate.extractive import ExtractiveGenerator
+from server.generate.fallback import WithFallback
+from server.generate.live_models import LiveModels
 from server.generate.llama_cpp import LlamaCppGenerator
+from server.generate.ollama import OllamaGenerator, Timeouts
 
-__all__ = ["ExtractiveGenerator", "LlamaCppGenerator"]
+__all__ = [
+    "ExtractiveGenerator",
+    "LiveModels",
+    "LlamaCppGenerator",
+    "OllamaGenerator",
+    "Timeouts",
+    "WithFallback",
+]

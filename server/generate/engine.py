@@ -1,10 +1,9 @@
 """llama.cpp, blocking: one model, one context, one generation at a time."""
 
 import ctypes
-import logging
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,14 @@ from server.domain import Finished, FinishReason, Message, Usage
 from server.errors import GenerationError
 from server.generate.answer_text import AnswerText
 from server.generate.chat_template import ChatTemplate
+from server.generate.native_log import reported_errors
 from server.generate.parameters import Parameters
 from server.generate.stop_flag import StopFlag
-
-log = logging.getLogger(__name__)
 
 # From 64 to 512 tokens a batch, prompt speed is the same on two cores; a small batch takes less memory, and
 # where llama.cpp can't be interrupted inside a batch (a GPU), it is how long a stop takes.
 BATCH_TOKENS = 128
 _LONGEST_PIECE_BYTES = 512
-_GGML_LOG_LEVEL_ERROR = 4
 
 
 class Engine:
@@ -48,7 +45,7 @@ class Engine:
             ValueError: llama.cpp refuses a file, or it has no chat template; the message gives its reason.
         """
         threads = threads or os.cpu_count() or 1
-        with _reasons() as reasons:
+        with reported_errors() as reasons:
             try:
                 self._llama = Llama(
                     str(model),
@@ -160,28 +157,3 @@ class Engine:
 
 def _or_all(count: int, all_of_it: int) -> int:
     return all_of_it if count < 0 else count
-
-
-def _write_log(level: int, text: bytes, _: object) -> None:
-    log.debug("llama.cpp (%d): %s", level, text.decode(errors="replace").rstrip())
-
-
-_TO_LOG = native.llama_log_callback(_write_log)
-
-
-@contextmanager
-def _reasons() -> Iterator[list[str]]:
-    """What llama.cpp logs as errors; afterwards it logs to Python's `logging` and never to stderr."""
-    errors: list[str] = []
-
-    def keep(level: int, text: bytes, data: object) -> None:
-        _write_log(level, text, data)
-        if level == _GGML_LOG_LEVEL_ERROR:
-            errors.append(text.decode(errors="replace").strip())
-
-    callback = native.llama_log_callback(keep)
-    native.llama_log_set(callback, None)
-    try:
-        yield errors
-    finally:
-        native.llama_log_set(_TO_LOG, None)

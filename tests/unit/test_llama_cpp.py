@@ -261,7 +261,7 @@ def test_template_refuses(tmp_path: Path) -> None:
 
 def test_native_log_goes_to_logging(models: Path, caplog: pytest.LogCaptureFixture) -> None:
     """llama.cpp's chatter is at hand for debugging."""
-    with caplog.at_level(logging.DEBUG, logger="server.generate.engine"):
+    with caplog.at_level(logging.DEBUG, logger="server.generate.native_log"):
         greedy(models / "speaking.gguf").close()
     assert any("general.architecture" in record.message for record in caplog.records)
 
