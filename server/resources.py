@@ -2,9 +2,10 @@
 
 import logging
 import os
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -12,25 +13,37 @@ from typing import Protocol
 from anyio import CapacityLimiter, to_thread
 from kiwipiepy import Kiwi
 
+from modelfiles.catalog import load as load_catalog
 from modelfiles.compose import FOLDER as MODELFILES
 from modelfiles.compose import system_prompt
 from modelfiles.errors import FutFutError
+from modelfiles.ollama import Ollama
 from server.admission import Admission
 from server.analyzer import load_kiwi
 from server.chat import Chat
 from server.dense import FastembedEmbedder
 from server.domain import Manifest, Message
-from server.errors import ModelMissingError, NotReadyError
-from server.generate import ExtractiveGenerator, LlamaCppGenerator
+from server.errors import ContextTooSmallError, ModelMissingError, NotReadyError
+from server.generate import (
+    ExtractiveGenerator,
+    LiveModels,
+    LlamaCppGenerator,
+    OllamaGenerator,
+    Timeouts,
+    WithFallback,
+)
 from server.index import Compatibility, open_index
 from server.lexical import Terms
+from server.prompt import build_prompt
 from server.protocols import Embedder, Generator, Index, Model, Retriever
 from server.retrieve import HybridRetriever
 from server.settings import Settings
+from server.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
 _PROBE = "풋살"
+_VOCABULARIES = ".vocabulary"
 
 
 class ServedIndex(Index, Protocol):
@@ -79,6 +92,7 @@ class Resources:
     search: Search
     generator: Generator
     chat: Chat
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     @property
     def retriever(self) -> Retriever:
@@ -96,13 +110,17 @@ class Resources:
         """
         try:
             manifest = await self.search.probe()
-            model = await to_thread.run_sync(partial(self.generator.model, fresh=True))
-            await to_thread.run_sync(model.count_tokens, [Message("user", _PROBE)])
+            model = await to_thread.run_sync(self._read_a_word)
         except FutFutError:
             raise
         except Exception as error:
             raise NotReadyError(f"{type(error).__name__}: {error}") from error
         return Ready(manifest, model)
+
+    def _read_a_word(self) -> Model:
+        model = self.generator.model(fresh=True)
+        model.count_tokens([Message("user", _PROBE)])
+        return model
 
 
 @asynccontextmanager
@@ -141,16 +159,18 @@ async def open_search(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[Search]:
 async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
     """Open everything that answering takes, the model included; two to three seconds.
 
-    Without the model's file answers are extractive, and the log says so.
+    Without the model's file answers are extractive, and the log says so. An Ollama server may be away.
 
     Raises:
         EncoderMissingError, EncoderDamagedError: there is no usable encoder.
         ModelLoadError, ModelfileError: the model's file or Modelfile is there, but not usable.
+        ContextTooSmallError: no question would fit into the model's context.
     """
     async with AsyncExitStack() as stack:
         kiwi = await to_thread.run_sync(load_kiwi)
         search = await stack.enter_async_context(open_search(settings, kiwi))
-        generator = await stack.enter_async_context(_open_generator(settings, kiwi))
+        telemetry = Telemetry()
+        generator = await stack.enter_async_context(_open_generator(settings, kiwi, telemetry))
         yield Resources(
             search=search,
             generator=generator,
@@ -164,6 +184,7 @@ async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
                 admission=Admission(settings.max_generations, max_waiting=settings.max_waiting),
                 workers=CapacityLimiter(_cores(settings)),
             ),
+            telemetry=telemetry,
         )
 
 
@@ -172,7 +193,15 @@ def _cores(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def _open_generator(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[Generator]:
+async def _open_generator(settings: Settings, kiwi: Kiwi, telemetry: Telemetry) -> AsyncGenerator[Generator]:
+    if settings.ollama_url is not None:
+        ollama = open_ollama(settings, settings.ollama_url, telemetry)
+        fallback = settings.fallback == "extractive"
+        try:
+            yield WithFallback(ollama, ExtractiveGenerator(kiwi), telemetry) if fallback else ollama
+        finally:
+            await ollama.close()
+        return
     load = partial(
         LlamaCppGenerator.load, modelfile_path(settings.model), settings.models_dir, threads=settings.threads
     )
@@ -183,9 +212,44 @@ async def _open_generator(settings: Settings, kiwi: Kiwi) -> AsyncGenerator[Gene
         yield ExtractiveGenerator(kiwi)
         return
     try:
+        await to_thread.run_sync(_check_context, generator, settings)
         yield generator
     finally:
         await to_thread.run_sync(generator.close)
+
+
+def open_ollama(settings: Settings, url: str, telemetry: Telemetry) -> OllamaGenerator:
+    """A generator on an Ollama server, which isn't asked anything yet."""
+    return OllamaGenerator(
+        url,
+        LiveModels(Ollama(url), load_catalog(), settings.models_dir / _VOCABULARIES),
+        telemetry,
+        Timeouts(
+            connect=settings.ollama_connect_timeout,
+            first_token=settings.ollama_first_token_timeout,
+            token=settings.ollama_token_timeout,
+        ),
+    )
+
+
+def _check_context(model: Model, settings: Settings) -> None:
+    """Refuse a context that would refuse every question.
+
+    Raises:
+        ContextTooSmallError: system prompt, the shortest question and an answer don't fit.
+    """
+    shortest = build_prompt(
+        model.system or system_prompt(),
+        _PROBE,
+        [],
+        [],
+        count_tokens=model.count_tokens,
+        budget=sys.maxsize,
+    )
+    if shortest.tokens + settings.max_answer_tokens > model.context_tokens:
+        raise ContextTooSmallError(
+            model.name, model.context_tokens, shortest.tokens, settings.max_answer_tokens
+        )
 
 
 def modelfile_path(model: str) -> Path:
