@@ -4,10 +4,10 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import uvicorn
 from anyio import CapacityLimiter
@@ -21,6 +21,7 @@ from server.chat import Chat
 from server.domain import Finished, GenerationEvent, Loading, Message, Mode, Prompt, TextDelta, Usage
 from server.index import Compatibility, EdgeIndex, build
 from server.lexical import Terms
+from server.protocols import Generator
 from server.resources import Resources, Search
 from server.retrieve import HybridRetriever
 from server.settings import Settings
@@ -34,6 +35,8 @@ LINES = [
 JSON = {"content-type": "application/json"}
 QUESTION = "킥인은 몇 초 안에 해야 해?"
 SIGN_OFF = "언제든지 물어보세요! 풋풋~!"
+
+T = TypeVar("T")
 
 Step = str | float | Loading | Exception
 
@@ -97,11 +100,12 @@ class ScriptedGenerator:
 class Service:
     """One service on a folder, whose parts tests may look at."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test may want otherwise
         self,
         folder: Path,
         kiwi: Kiwi,
         *script: Step,
+        generator: Generator | None = None,
         embedder: HashEmbedder | None = None,
         at_once: int = 4,
         max_waiting: int = 0,
@@ -126,7 +130,7 @@ class Service:
         )
         self.chat = Chat(
             retriever,
-            self.generator,
+            generator or self.generator,
             kiwi,
             system="너는 풋풋이야.",
             passages=2,
@@ -137,7 +141,9 @@ class Service:
         search = Search(self.index, embedder, retriever)
         settings = Settings(home=folder, max_question_chars=100, max_messages=5)
         self.answers = Answers()
-        self.app: Litestar = create_app(settings, Resources(search, self.generator, self.chat), self.answers)
+        self.app: Litestar = create_app(
+            settings, Resources(search, generator or self.generator, self.chat), self.answers
+        )
 
     def publish(self, *lines: str) -> None:
         """Index these lines, or the usual ones."""
@@ -162,9 +168,13 @@ class Running:
         self.url = url
         self._loop = loop
 
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have something done on the server's event loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+
     def tasks(self) -> int:
         """How many tasks the server's event loop has now."""
-        return asyncio.run_coroutine_threadsafe(self._count(), self._loop).result(timeout=30)
+        return self.run(self._count())
 
     async def _count(self) -> int:
         return len(asyncio.all_tasks()) - 1

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -57,6 +57,13 @@ def ask_and_go(url: str, body: object, started: threading.Semaphore) -> None:
                 await asked
 
     asyncio.run(run())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SOON
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def lines(response: httpx.Response) -> Iterator[str]:
@@ -149,10 +156,7 @@ def test_client_leaves_a_whole_answer(
 
 def assert_all_is_free(service: Service, server: Running, tasks: int) -> None:
     """The only place is free again, and the event loop has no more tasks than before."""
-    deadline = time.monotonic() + SOON
-    while server.tasks() > tasks and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert server.tasks() <= tasks
+    wait_until(lambda: server.tasks() <= tasks)
     service.generator.script = ["네."]
     assert httpx.post(f"{server.url}/chat", json=chat_body()).status_code == 200
     assert service.generator.closed.acquire(timeout=SOON)
@@ -190,6 +194,35 @@ class HeldEmbedder(HashEmbedder):
         self.begun.release()
         self.may_go_on.wait(SOON)
         return super().embed_query(text)
+
+
+def test_client_leaves_a_search(home: Path, kiwi: Kiwi, caplog: pytest.LogCaptureFixture) -> None:
+    """A search that waits for a worker isn't computed once nobody waits for it."""
+    caplog.set_level(logging.WARNING)
+    embedder = HeldEmbedder()
+    service = Service(home, kiwi, embedder=embedder)
+
+    async def search(client: httpx.AsyncClient) -> int:
+        answer = await client.post(f"{held.url}/search", json={"query": "킥인"}, timeout=60)
+        return answer.status_code
+
+    async def run() -> list[int]:
+        async with httpx.AsyncClient() as client:
+            stays = [asyncio.create_task(search(client)) for _ in range(2)]
+            for _ in stays:
+                assert await asyncio.to_thread(embedder.begun.acquire, timeout=SOON)
+            tasks = held.tasks()
+            leaves = asyncio.create_task(search(client))
+            await asyncio.to_thread(wait_until, lambda: held.tasks() > tasks)
+            leaves.cancel()
+            await asyncio.to_thread(wait_until, lambda: held.tasks() <= tasks)
+            embedder.may_go_on.set()
+            return await asyncio.gather(*stays)
+
+    with running(service.app) as held:
+        assert asyncio.run(run()) == [200, 200]
+    assert not embedder.begun.acquire(blocking=False)
+    assert not caplog.records
 
 
 def test_searches_do_not_hold_the_event_loop(home: Path, kiwi: Kiwi) -> None:
