@@ -7,9 +7,10 @@ The clients ask, streamed and whole, all in the same moment, over sockets of the
 random time, by closing its connection or by resetting it: most of them when their answer is under way
 upstream, before its first word or in the middle, the others while they wait for their turn.
 
-Prints a JSON object: how many went at which stage; in milliseconds how long after that their requests upstream
-were closed, null if they weren't; the same of requests that were opened although the client had gone; and how
-many questions the service still held at the end. Exits with 1 if any of it took longer than 250 ms.
+Prints a JSON object: how many went at which stage; in milliseconds how long after that their requests
+upstream were closed, null if they weren't; the same of requests that were opened although the client had
+gone; and how many questions the service still held at the end. Exits with 1 if any of it took longer than
+250 ms.
 """
 
 import asyncio
@@ -179,7 +180,7 @@ def run(folder: Path, clients: int, seed: int) -> Result:
         if client.stage == "waiting" and client.number in calls
     ]
     return Result(
-        stages=Counter(client.stage for client in visitors),
+        stages=dict(Counter(client.stage for client in visitors)),
         closed_ms=sorted(closed, key=lambda ms: math.inf if ms is None else ms),
         opened_late_ms=opened_late,
         left_over=left_over,
