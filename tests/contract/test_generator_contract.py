@@ -1,7 +1,7 @@
 """What every generator does, whatever is behind it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -10,10 +10,16 @@ import anyio.lowlevel
 import pytest
 from kiwipiepy import Kiwi
 
+from modelfiles.ollama import ALIAS
 from server.domain import Finished, GenerationEvent, Hit, Message, Passage, Prompt, TextDelta
 from server.generate import ExtractiveGenerator, LlamaCppGenerator
 from server.protocols import Generator
-from tests.tiny_model import write_modelfile, write_tiny_model
+from server.resources import open_ollama
+from server.settings import Settings
+from server.telemetry import Telemetry
+from tests.ollama_http import OllamaHttp
+from tests.real_ollama import RealOllama
+from tests.tiny_model import CONTEXT, MODELFILE_LINES, write_modelfile, write_tiny_model
 
 QUESTION = "골키퍼는 공을 몇 초 가지고 있을 수 있어?"
 TEXT = "골키퍼는 자기 진영에서 공을 4초까지 가질 수 있어요. 골키퍼가 공을 4초 넘게 가지면 간접 프리킥이에요."
@@ -27,18 +33,59 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="module", params=["extractive", "llama.cpp"])
-def generator(
-    request: pytest.FixtureRequest, kiwi: Kiwi, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Generator]:
-    if request.param == "extractive":
-        yield ExtractiveGenerator(kiwi)
-        return
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a tiny model is that never ends."""
     folder: Path = tmp_path_factory.mktemp("models")
-    modelfile = write_modelfile(folder / "tiny.Modelfile", write_tiny_model(folder / "tiny.gguf", ENDLESS))
+    write_tiny_model(folder / "tiny.gguf", ENDLESS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def embedded(folder: Path) -> Iterator[LlamaCppGenerator]:
+    modelfile = write_modelfile(folder / "embedded.Modelfile", folder / "tiny.gguf")
     embedded = LlamaCppGenerator.load(modelfile, folder, threads=1)
     yield embedded
     embedded.close()
+
+
+@pytest.fixture(scope="module")
+def stand_in() -> Iterator[str]:
+    """The address of an Ollama that says a hundred words."""
+    with OllamaHttp() as ollama:
+        ollama.add("tiny-f32", num_ctx=CONTEXT)
+        ollama.library.copy("tiny-f32", ALIAS)
+        ollama.say(ALIAS, *(f"낱말{number} " for number in range(100)))
+        yield ollama.url
+
+
+@pytest.fixture(scope="module")
+def real(folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a real Ollama with the tiny model."""
+    ollama: RealOllama = request.getfixturevalue("real_ollama")
+    lines = [*MODELFILE_LINES, f"PARAMETER num_ctx {CONTEXT}"]
+    modelfile = write_modelfile(folder / "ollama.Modelfile", folder / "tiny.gguf", *lines)
+    ollama.run("create", "tiny-f32", "-f", str(modelfile))
+    ollama.run("cp", "tiny-f32", ALIAS)
+    yield ollama.url
+    ollama.run("rm", ALIAS, "tiny-f32")
+
+
+@pytest.fixture(params=["extractive", "embedded", "stand_in", pytest.param("real", marks=pytest.mark.ollama)])
+async def generator(
+    request: pytest.FixtureRequest, kiwi: Kiwi, folder: Path, anyio_backend: str
+) -> AsyncIterator[Generator]:
+    del anyio_backend  # what a generator on Ollama opens belongs to the test's event loop
+    match request.param:
+        case "extractive":
+            yield ExtractiveGenerator(kiwi)
+        case "embedded":
+            yield request.getfixturevalue("embedded")
+        case where:
+            settings = Settings(home=folder)
+            ollama = open_ollama(settings, request.getfixturevalue(where), Telemetry())
+            yield ollama
+            await ollama.close()
 
 
 Ask = Callable[[], AsyncGenerator[GenerationEvent]]
