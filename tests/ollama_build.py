@@ -112,7 +112,13 @@ def _tools(work: Path) -> Iterator[Mapping[str, str]]:
         _say(f"Fetching what this machine lacks: {', '.join(missing)}")
         venv.create(work / "tools", with_pip=True)
         programs = work / "tools" / "bin"
-        _run([str(programs / "python"), "-m", "pip", "install", *missing], environment)
+        try:
+            _run([str(programs / "python"), "-m", "pip", "install", *missing], environment)
+        except BuildError as error:
+            raise BuildError(
+                f"Missing here, and not to be had from the package index: {', '.join(missing)}. "
+                f"Install them, or name an Ollama in FUTFUT_TEST_OLLAMA. {error}"
+            ) from error
         environment["PATH"] = f"{programs}{os.pathsep}{environment['PATH']}"
     yield environment
 
