@@ -149,8 +149,8 @@ def _compile_helpers(work: Path, building: Path, environment: Mapping[str, str])
     _say(" and ".join(HELPERS) + " (seven minutes)")
     pinned = work / "llama.lock"
     pinned.write_text(_pinned_source(), encoding="utf-8")
-    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary=:all:", "--require-hashes"]
-    _run([*pip, "-r", str(pinned), "-d", str(work)], environment)
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary=llama-cpp-python"]
+    _run([*pip, "--require-hashes", "-r", str(pinned), "-d", str(work)], environment)
     (archive,) = work.glob("llama_cpp_python-*.tar.gz")
     with tarfile.open(archive) as packed:
         packed.extractall(work, filter="data")
