@@ -23,11 +23,13 @@ class Attempt:
             wasn't to be seen, because none was live, or the live one wasn't loaded.
     """
 
-    def __init__(self, ollama: Ollama, before: Live | None, say: Callable[[str], None]) -> None:
+    def __init__(self, ollama: Ollama, wanted: str, before: Live | None, say: Callable[[str], None]) -> None:
+        """Args: the server, the model's name for people, what is live, and where to tell what happens."""
         self.before = before
         self.seconds: dict[str, float] = {}
         self.beside_each_other: bool | None = None
         self._ollama = ollama
+        self._wanted = wanted
         self._say = say
         self._was_loaded = before is not None and is_loaded(ollama, before.digest)
 
@@ -52,14 +54,14 @@ class Attempt:
             except OllamaMemoryError:
                 if self.before is None or not self._was_loaded:
                     raise
-                self._say(f"there isn't room for {name} beside {self.before.name}, which leaves memory first")
+                self._say(f"{self._wanted}: no room beside {self.before.name}, which leaves memory first")
                 self._ollama.unload(ALIAS)
                 self._wait_until_gone(self.before.digest)
                 self._ollama.load(name)
             if self.before is not None and self._was_loaded:
                 self.beside_each_other = is_loaded(self._ollama, self.before.digest)
                 where = "beside" if self.beside_each_other else "in place of"
-                self._say(f"{name}: loaded {where} {self.before.name}")
+                self._say(f"{self._wanted}: loaded {where} {self.before.name}")
 
     def switch(self, name: str, *, settle_seconds: float) -> None:
         """Make the alias stand for a model, and let the old one go when its answers are done."""

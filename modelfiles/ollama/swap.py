@@ -146,7 +146,7 @@ class Swap:
         change: Callable[[Attempt], Record | None],
     ) -> Outcome:
         """Make a change and write it down; where it fails, what was live is put right again."""
-        attempt = Attempt(self._ollama, before, self._say)
+        attempt = Attempt(self._ollama, asked_for, before, self._say)
         entry = Entry(
             when=datetime.now(UTC),
             asked_by=self._asked_by,
