@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from time import monotonic
 from typing import Any, cast
 
 import stamina
@@ -47,16 +48,17 @@ class AnswerLines:
             wait_jitter=0.1,
         )
         self._ended = False
+        self._sent_at = monotonic()
         self.opening = asyncio.create_task(self._open())
 
     async def first(self, seconds: float) -> ChatResponse:
-        """The first line.
+        """The first line, within so many seconds of the request.
 
         Raises:
             OllamaSilentError: it didn't come in time.
             Exception: what `as_failure` makes of a failure.
         """
-        await asyncio.wait([self.opening], timeout=seconds)
+        await asyncio.wait([self.opening], timeout=max(0.0, self._sent_at + seconds - monotonic()))
         if not self.opening.done():
             raise OllamaSilentError(seconds=seconds, first_token=True)
         try:

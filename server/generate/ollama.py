@@ -144,7 +144,7 @@ class OllamaGenerator:
         (`loadedModels` in Ollama's server/sched.go waits for the runner's lock): that, too, means loading,
         unless the model has just been heard, and so it is another one that starts.
         """
-        await asyncio.wait([lines.opening], timeout=LOADING_SECONDS)
+        await asyncio.wait([lines.opening], timeout=min(LOADING_SECONDS, self._timeouts.first_token))
         if lines.opening.done():
             return False
         asking = asyncio.create_task(self._client.ps())
