@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from modelfiles.ollama.client import Ollama
 from modelfiles.ollama.errors import OllamaError, OllamaMemoryError
 from modelfiles.ollama.live import ALIAS, PREVIOUS, RETURNING, Live, is_loaded, share_a_file
+from modelfiles.ollama.wire import canonical
 
 _POLL_SECONDS = 0.25
 # The longest that an answer which has begun may hold up the model that is to make room.
@@ -30,6 +31,7 @@ class Attempt:
         self.beside_each_other: bool | None = None
         self._ollama = ollama
         self._wanted = wanted
+        self._loaded: str | None = None
         self._say = say
         self._was_loaded = before is not None and is_loaded(ollama, before.digest)
 
@@ -48,6 +50,7 @@ class Attempt:
         Raises:
             OllamaMemoryError: there isn't room for it alone, either.
         """
+        self._loaded = name
         with self.step("load"):
             try:
                 self._ollama.load(name)
@@ -74,10 +77,12 @@ class Attempt:
         if self.before is not None:
             with self.step("unload"):
                 time.sleep(settle_seconds)
-                self._let_go(self.before)
+                self._let_go(PREVIOUS, self.before.name)
 
     def restore(self) -> None:
-        """Bring the live model back into memory if it had to make room."""
+        """Let the model that failed go, and bring the live one back into memory if it had to make room."""
+        if self._loaded is not None:
+            self._let_go(self._loaded, self._wanted)
         if self.before is None or not self._was_loaded:
             return
         try:
@@ -88,13 +93,15 @@ class Attempt:
             # The alias stands for it all the same; what made the attempt fail is the error to be told.
             self._say(f"{self.before.name} couldn't be brought back into memory: {error}")
 
-    def _let_go(self, before: Live) -> None:
+    def _let_go(self, name: str, called: str) -> None:
+        """Unload a model that isn't the live one, unless it was removed, or is the live one's file."""
         try:
-            if not share_a_file(self._ollama, PREVIOUS, ALIAS):
-                self._ollama.unload(PREVIOUS)
+            tags = self._ollama.tags()
+            if canonical(name) in tags and (ALIAS not in tags or not share_a_file(self._ollama, name, ALIAS)):
+                self._ollama.unload(name)
         except OllamaError as error:
-            # The new model is live; the old one leaves memory when Ollama's own time for it is up.
-            self._say(f"{before.name} stays in memory for now: {error}")
+            # It leaves memory when Ollama's own time for it is up: no reason to fail.
+            self._say(f"{called} stays in memory for now: {error}")
 
     def _wait_until_gone(self, digest: str) -> None:
         deadline = time.monotonic() + _LEAVE_SECONDS

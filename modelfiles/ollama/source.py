@@ -162,7 +162,8 @@ def _listed(catalog: Catalog, name: str, models_dir: Path) -> tuple[Path, str]:
     try:
         level = catalog.resolve(name)
     except CatalogError:
-        if (own := FOLDER / f"{name}{_SUFFIX}").is_file():
+        own = FOLDER / f"{name}{_SUFFIX}"
+        if own.name == f"{name}{_SUFFIX}" and own.is_file():  # a name, and no path to somewhere else
             return own, "Its Modelfile says that it is there."
         raise
     fetch = f"Fetch it with: futfut-convert fetch {level.name}"

@@ -93,7 +93,9 @@ class Swap:
                     self._say(f"{source.name}: trying it (its prompts, and three questions)")
                     with attempt.step("gate"):
                         gate(self._ollama, source.name, source.modelfile, record.chat_template)
-                attempt.switch(source.name, settle_seconds=self._settle_seconds)
+                # What is remembered in the home may be lost, and the model be the live one all the same.
+                if before is None or admitted.digest != before.digest:
+                    attempt.switch(source.name, settle_seconds=self._settle_seconds)
                 return admitted
 
             return self._audited("use", source.name, before, change)
@@ -176,7 +178,7 @@ class Swap:
         write_entry(self._registry.home, entry)
         return Outcome(
             now,
-            switched=True,
+            switched=before is None or now.digest != before.digest,
             beside_each_other=beside,
             seconds=attempt.seconds,
             warnings=record.warnings if record else (),

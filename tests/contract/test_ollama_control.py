@@ -1,5 +1,6 @@
 """Models registered, tried, made live and taken back: over the stand-in, and over a real Ollama."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -226,6 +227,18 @@ def test_using_what_is_live_does_nothing(home: Home) -> None:
     assert outcome.live.previous == "one"
     assert home.told.lines[-1].startswith("other: live already, since 20")
     assert len(read_entries(home.path)) == 2
+
+
+def test_a_lost_home_costs_no_way_back(home: Home) -> None:
+    """Using what is live, with nothing remembered of it, tries it again and changes nothing else."""
+    one, other = home.write("one"), home.write("other", OTHER)
+    home.swap.use(one)
+    before = home.swap.use(other).live
+    shutil.rmtree(home.models / ".registered")
+    outcome = home.swap.use(other)
+    assert not outcome.switched
+    assert outcome.live == before
+    assert read_record(home.models, "other") is not None
 
 
 def test_the_same_file_under_other_settings(home: Home) -> None:

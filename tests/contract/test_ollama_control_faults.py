@@ -59,6 +59,18 @@ def test_the_old_one_is_brought_back(home: Home, server: OllamaHttp) -> None:
     assert home.ollama.tags().keys() == {"one", ALIAS}
 
 
+def test_what_failed_leaves_memory(home: Home, server: OllamaHttp) -> None:
+    """Registered once, it fails today: it isn't live, nor does it keep the memory."""
+    home.swap.use(home.write("one"))
+    live = home.swap.use(other := home.write("other", KOREAN)).live
+    server.say("one", "Futsal is fun.")
+    for swap in (home.swap.rollback, lambda: home.swap.use(str(Path(other).with_stem("one")))):
+        with pytest.raises(GateError, match="isn't Korean"):
+            swap()
+        assert home.swap.live() == live
+        assert [loaded.digest for loaded in home.ollama.loaded()] == [live.digest]
+
+
 def test_no_room_at_all(home: Home, server: OllamaHttp) -> None:
     """With nothing to make room, the error says to choose a smaller one; nothing is left of the model."""
     server.runners.load_failure = OUT_OF_MEMORY

@@ -49,6 +49,8 @@ def test_a_modelfile_of_ones_own_among_ours(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("modelfiles.ollama.source.FOLDER", tmp_path)
     own(tmp_path, name="evening")
     assert locate(CATALOG, "evening", tmp_path / "models").name == "evening"
+    with pytest.raises(CatalogError):
+        locate(CATALOG, f"../{tmp_path.name}/evening", tmp_path / "models")
 
 
 def test_a_missing_file_says_how_to_have_it(tmp_path: Path) -> None:
