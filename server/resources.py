@@ -212,7 +212,7 @@ async def _open_generator(settings: Settings, kiwi: Kiwi, telemetry: Telemetry) 
         yield ExtractiveGenerator(kiwi)
         return
     try:
-        await to_thread.run_sync(_check_context, generator, settings)
+        await to_thread.run_sync(check_context, generator, settings)
         yield generator
     finally:
         await to_thread.run_sync(generator.close)
@@ -222,7 +222,7 @@ def open_ollama(settings: Settings, url: str, telemetry: Telemetry) -> OllamaGen
     """A generator on an Ollama server, which isn't asked anything yet."""
     return OllamaGenerator(
         url,
-        LiveModels(Ollama(url), load_catalog(), settings.models_dir / _VOCABULARIES),
+        open_live_models(settings, url),
         telemetry,
         Timeouts(
             connect=settings.ollama_connect_timeout,
@@ -232,7 +232,12 @@ def open_ollama(settings: Settings, url: str, telemetry: Telemetry) -> OllamaGen
     )
 
 
-def _check_context(model: Model, settings: Settings) -> None:
+def open_live_models(settings: Settings, url: str) -> LiveModels:
+    """What finds out which model is live in Ollama; nothing is asked yet."""
+    return LiveModels(Ollama(url), load_catalog(), settings.models_dir / _VOCABULARIES)
+
+
+def check_context(model: Model, settings: Settings) -> None:
     """Refuse a context that would refuse every question.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from server.analyzer import load_kiwi
 from server.cli.console import home_option, settings_with
 from server.dense import FastembedEmbedder
 from server.generate import LlamaCppGenerator
-from server.resources import modelfile_path, open_search
+from server.resources import check_context, modelfile_path, open_live_models, open_search
 from server.settings import Settings
 
 
@@ -42,7 +43,7 @@ def command(home: Path | None) -> None:
 
 
 def _packages(_: Settings) -> str:
-    names = ("litestar", "kiwipiepy", "fastembed", "qdrant-edge-py", "llama-cpp-python")
+    names = ("litestar", "kiwipiepy", "fastembed", "qdrant-edge-py", "llama-cpp-python", "ollama")
     return ", ".join([f"Python {sys.version.split()[0]}", *(f"{name} {version(name)}" for name in names)])
 
 
@@ -61,9 +62,21 @@ def _index(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
+    return _embedded(settings) if settings.ollama_url is None else _in_ollama(settings, settings.ollama_url)
+
+
+def _in_ollama(settings: Settings, url: str) -> str:
+    with closing(open_live_models(settings, url)) as models:
+        model = models.current(fresh=True)
+        check_context(model, settings)
+        return f"{model.name}: live in Ollama at {url}, {model.context_tokens} tokens of context"
+
+
+def _embedded(settings: Settings) -> str:
     path = modelfile_path(settings.model)
     generator = LlamaCppGenerator.load(path, settings.models_dir, threads=settings.threads)
     try:
+        check_context(generator, settings)
         return f"{generator.name}: loads, {generator.context_tokens} tokens of context"
     finally:
         generator.close()
