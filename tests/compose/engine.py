@@ -1,6 +1,7 @@
 """A Docker engine from entry to exit: the one that runs, or one of our own that leaves nothing behind."""
 
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,6 +49,7 @@ class Engine:
         self._firewall = ""
         self._forwarding = ""
         self._to_remove: list[str] = []
+        self._exclusive = ExitStack()
 
     def __enter__(self) -> Self:
         try:
@@ -119,6 +122,10 @@ class Engine:
         self._to_remove.append(image)
 
     def _start(self) -> None:
+        # Two engines on one storage would destroy it.
+        CACHE.mkdir(parents=True, exist_ok=True)
+        lock = self._exclusive.enter_context((CACHE / "engine.lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
         say("Starting a Docker engine for the tests")
         self._firewall = _firewall_rules()
         self._forwarding = _FORWARDING.read_text()
@@ -169,10 +176,13 @@ class Engine:
             except subprocess.TimeoutExpired:
                 os.killpg(self._daemon.pid, signal.SIGKILL)
                 self._daemon.wait()
+            # dockerd leaves its own network namespace mounted there.
+            subprocess.run(["umount", self._folder / "exec/netns/default"], capture_output=True, check=False)  # noqa: S607
             _restore_firewall(self._firewall)
             _FORWARDING.write_text(self._forwarding)
             self._daemon = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._exclusive.close()
+        shutil.rmtree(self._folder)
 
 
 def _end_with_us() -> None:

@@ -110,8 +110,9 @@ def _debian() -> Path:
         with tempfile.TemporaryDirectory(prefix="futfut-debian-", dir=CACHE) as scratch:
             root = Path(scratch) / "root"
             _run("debootstrap", "--variant=minbase", f"--include=ca-certificates,{PYTHON}", DEBIAN, str(root))
-            for packages in (root / "var/cache/apt/archives").glob("*.deb"):
-                packages.unlink()
+            for leftovers in ("var/cache/apt/archives", "var/lib/apt/lists"):
+                shutil.rmtree(root / leftovers)
+                (root / leftovers / "partial").mkdir(parents=True)
             archive = Path(scratch) / "base.tar"
             _run("tar", "--create", f"--file={archive}", "--one-file-system", "-C", str(root), ".")
             archive.rename(finished)

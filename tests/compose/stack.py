@@ -96,13 +96,13 @@ class Stack:
         say("Building server/Dockerfile (about ten minutes on two cores at the first time)")
         proxies = [f"--build-arg={name}" for name in PROXIES if name in self._engine.environment]
         build = ["build", "--network", "host", "--file", str(ROOT / "server/Dockerfile"), *proxies]
-        # The stage with the compiler has a name, too, for unnamed ones don't outlive the engine's tidying up.
+        # What was compiled has a name, too, for unnamed images don't outlive the engine's tidying up.
         self._engine.docker(
-            *build, "--target", "builder", "--tag", f"{IMAGE}-builder", str(ROOT), timeout=BUILD_SECONDS
+            *build, "--target", "packages", "--tag", f"{IMAGE}-packages", str(ROOT), timeout=BUILD_SECONDS
         )
         self._engine.docker(*build, "--tag", IMAGE, str(ROOT), timeout=BUILD_SECONDS)
         if not self._engine.is_ours:
-            for name in (IMAGE, f"{IMAGE}-builder"):
+            for name in (IMAGE, f"{IMAGE}-packages"):
                 self._engine.remove_later(name)
 
     def seed(self, models: Path) -> None:

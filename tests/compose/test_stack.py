@@ -47,8 +47,8 @@ def test_up(stack: Stack, servers: tuple[str, ...]) -> None:
     )
     assert httpx.get(f"{stack.url}/health/ready", timeout=30, trust_env=False).json()["mode"] == "model"
     answer = stack.ask(QUESTION)
-    assert answer["mode"] == "model"
-    assert answer["response"].endswith(SIGN_OFF)
+    assert answer["done"]["mode"] == "model"
+    assert answer["message"]["content"].endswith(SIGN_OFF)
     assert answer["sources"]
 
 
@@ -89,7 +89,7 @@ def test_restart_in_the_middle(stack: Stack) -> None:
         seen += [name for name, _ in events]
     assert seen[-1] in {"error", "done"}
     stack.wait_until_ready()
-    assert stack.ask(QUESTION)["response"].endswith(SIGN_OFF)
+    assert stack.ask(QUESTION)["message"]["content"].endswith(SIGN_OFF)
 
 
 def test_restart_of_the_api(stack: Stack) -> None:
@@ -99,7 +99,7 @@ def test_restart_of_the_api(stack: Stack) -> None:
         stack.compose("exec", "api", "sh", "-c", "kill -KILL -1; sleep 5")
     stack.wait_until_ready()
     assert stack.inspect("api")["State"]["StartedAt"] != before
-    assert stack.ask(QUESTION)["response"].endswith(SIGN_OFF)
+    assert stack.ask(QUESTION)["message"]["content"].endswith(SIGN_OFF)
 
 
 def test_up_again(stack: Stack, servers: tuple[str, ...]) -> None:
@@ -108,7 +108,7 @@ def test_up_again(stack: Stack, servers: tuple[str, ...]) -> None:
     stack.up()
     assert {name: stack.inspect(name)["State"]["StartedAt"] for name in servers} == before
     assert "Nothing has changed" in stack.log("index")
-    assert stack.ask(QUESTION)["response"].endswith(SIGN_OFF)
+    assert stack.ask(QUESTION)["message"]["content"].endswith(SIGN_OFF)
 
 
 def test_backup_and_restore(stack: Stack, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_backup_and_restore(stack: Stack, tmp_path: Path) -> None:
     stack.readme(commands_of("Restore"), tmp_path)
     assert "Nothing has changed" in stack.log("index")
     assert "downloading" not in stack.log("models")
-    assert stack.ask(QUESTION)["response"].endswith(SIGN_OFF)
+    assert stack.ask(QUESTION)["message"]["content"].endswith(SIGN_OFF)
 
 
 def test_users(stack: Stack) -> None:
