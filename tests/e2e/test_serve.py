@@ -129,6 +129,21 @@ def test_interrupted_while_it_answers(home: Path) -> None:
     assert "Traceback" not in "".join(log)
 
 
+def test_terminated_while_it_answers(home: Path) -> None:
+    """SIGTERM lets an answer end, or ends it in words when that takes too long; nobody sees a traceback."""
+    body = {"messages": [{"role": "user", "content": "풋살 규칙을 모두 자세히 알려줘."}], "stream": True}
+    with serving(home) as (url, process, log):
+        with httpx.stream("POST", f"{url}/chat", json=body, timeout=120) as response:
+            lines = (line for line in response.iter_lines() if line.startswith("event: "))
+            assert next(lines)
+            process.send_signal(signal.SIGTERM)
+            *_, last = lines
+        assert last in {"event: done", "event: error"}
+        assert process.wait(timeout=60) == 0
+    assert "Traceback" not in "".join(log)
+    assert "Finished server process" in "".join(log)
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     """Without an encoder the service doesn't start: one line says what to run, and the exit code is 1."""
     command = [*FUTFUT, "serve", "--home", str(tmp_path), "--port", "0"]

@@ -22,4 +22,4 @@ def test_clients_that_leave_at_random_moments(tmp_path: Path) -> None:
     result = json.loads(run.stdout)
     stages = result["stages"]
     assert min(stages[stage] for stage in ("waiting", "before the first word", "mid-stream")) >= 1, result
-    assert len(result["closed_ms"]) == CLIENTS - stages["waiting"], result
+    assert len(result["closed_ms"]) >= CLIENTS - stages["waiting"], result
