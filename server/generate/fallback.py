@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from server.domain import GenerationEvent, Loading, Prompt
-from server.errors import ModelUnavailableError
+from server.errors import GenerationError, ModelUnavailableError
 from server.protocols import Generator, Model
 from server.telemetry import Telemetry
 
@@ -13,9 +13,9 @@ log = logging.getLogger(__name__)
 
 
 class WithFallback:
-    """Implements `server.protocols.Generator` by two: the second answers whenever the first is unavailable.
+    """Implements `server.protocols.Generator` by two: the second answers whenever the first can't.
 
-    Only while nothing of an answer has been sent: an answer that breaks off is not taken up by another.
+    Only before the first word: an answer that breaks off later is not taken up by another.
     """
 
     def __init__(self, first: Generator, second: Generator, telemetry: Telemetry) -> None:
@@ -37,8 +37,7 @@ class WithFallback:
         """The first's answer, or the second's, whose `Finished` says so by its mode.
 
         Raises:
-            GenerationError: the answer broke off.
-            ModelUnavailableError: after its first word.
+            GenerationError, ModelUnavailableError: the answer broke off.
         """
         begun = False
         try:
@@ -47,10 +46,10 @@ class WithFallback:
                     begun = begun or not isinstance(event, Loading)
                     yield event
                 return
-        except ModelUnavailableError as unavailable:
+        except (GenerationError, ModelUnavailableError) as failed:
             if begun:
                 raise
-            log.warning("%s This question is answered from the passages, without it.", unavailable)
+            log.warning("%s This question is answered from the passages, without it.", failed)
         self._telemetry.fallback_answers.inc()
         async with aclosing(self._second.stream(prompt, question, max_tokens=max_tokens)) as events:
             async for event in events:
