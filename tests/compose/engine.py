@@ -191,7 +191,11 @@ def _end_with_us() -> None:
 
 
 def _firewall_rules() -> str:
-    return subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout  # noqa: S607
+    """The rules without Docker's own: no engine runs, so those are what a killed one has left."""
+    saved = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout  # noqa: S607
+    return "".join(
+        line for line in saved.splitlines(keepends=True) if "DOCKER" not in line and " br-" not in line
+    )
 
 
 def _restore_firewall(rules: str) -> None:

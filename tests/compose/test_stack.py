@@ -61,12 +61,14 @@ def test_qdrant(stack: Stack) -> None:
     assert "/storage" in stack.compose("exec", "qdrant", "ls", "-d", "/qdrant/storage/collections")
 
 
-def test_published(stack: Stack, servers: tuple[str, ...]) -> None:
-    """Only the API has a port on this machine, and only on loopback."""
+def test_published(stack: Stack, engine: Engine, servers: tuple[str, ...]) -> None:
+    """Only the API has a port on this machine, only on loopback; what it asks is on a network of their own."""
     ports = {name: stack.inspect(name)["HostConfig"]["PortBindings"] for name in servers}
     published = ports.pop("api")
     assert [binding["HostIp"] for binding in published["8000/tcp"]] == ["127.0.0.1"]
     assert not any(ports.values())
+    (network,) = stack.inspect("ollama")["NetworkSettings"]["Networks"]
+    assert engine.docker("network", "inspect", "--format", "{{.Internal}}", network) == "true\n"
 
 
 @pytest.mark.parametrize("name", ["ollama", "api"])
