@@ -62,7 +62,7 @@ def test_qdrant(stack: Stack) -> None:
 
 
 def test_published(stack: Stack, engine: Engine, servers: tuple[str, ...]) -> None:
-    """Only the API has a port on this machine, only on loopback; what it asks is on a network of their own."""
+    """Only the API has a port here, and only on loopback; what it asks is on a network without a way out."""
     ports = {name: stack.inspect(name)["HostConfig"]["PortBindings"] for name in servers}
     published = ports.pop("api")
     assert [binding["HostIp"] for binding in published["8000/tcp"]] == ["127.0.0.1"]
