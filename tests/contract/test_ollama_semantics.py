@@ -4,7 +4,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -259,29 +259,36 @@ def test_slow_load(served: Served) -> None:
     served.create("slow")
     if isinstance(served.ollama, OllamaHttp):
         served.ollama.runners.load_seconds = 0.2
-    served.loaded()  # its connection is open from now on
-    loading = threading.Thread(target=Served.post, args=(served, "/api/generate"), kwargs={"model": "slow"})
-    loading.start()
-    seen = []
-    while loading.is_alive():
-        seen.append([model["name"] for model in served.loaded()])
-    loading.join()
-    assert seen[0] == []
-    assert [model["name"] for model in served.loaded()] == ["slow:latest"]
+    for _ in range(5):  # on a busy machine the first list may come too late
+        loading = threading.Thread(
+            target=Served.post, args=(served, "/api/generate"), kwargs={"model": "slow"}
+        )
+        loading.start()
+        seen = [[model["name"] for model in served.loaded()]]
+        loading.join()
+        assert [model["name"] for model in served.loaded()] == ["slow:latest"]
+        if seen == [[]]:
+            break
+        served.unload("slow")
+    assert seen == [[]]
 
 
 def test_unload_waits(served: Served) -> None:
     """A model that answers is unloaded when it has answered; until then it is listed."""
     served.create("endless", "풋", "살")
-    body = {"model": "endless", "messages": HELLO, "options": {"num_predict": 1000}}
-    with served.http.stream("POST", "/api/chat", json=body) as answer:
+    body = {"model": "endless", "messages": HELLO}
+    with served.http.stream("POST", "/api/chat", json=body | {"options": {"num_predict": 500}}) as answer:
         pieces = answer.iter_lines()
         next(pieces)
         assert served.post("/api/generate", model="endless", keep_alive=0).json()["done_reason"] == "unload"
-        listed = [model["name"] for model in served.loaded()]
         *_, last = pieces
-    assert listed == ["endless:latest"]
-    assert json.loads(last)["eval_count"] == 1000
+    assert json.loads(last)["eval_count"] == 500
+    served.wait_until(lambda: served.loaded() == [])
+    with served.http.stream("POST", "/api/chat", json=body) as answer:
+        pieces = answer.iter_lines()
+        next(pieces)
+        served.post("/api/generate", model="endless", keep_alive=0)
+        assert [model["name"] for model in served.loaded()] == ["endless:latest"]
     served.wait_until(lambda: served.loaded() == [])
 
 
@@ -318,41 +325,37 @@ def test_load_fails(served: Served) -> None:
     assert served.loaded() == []
 
 
-def busy(ollama: OllamaHttp | RealOllama, folder: Path) -> Sequence[httpx.Response]:
-    """Ask for three models at once, where one may wait."""
+def check_busy(ollama: OllamaHttp | RealOllama, folder: Path) -> None:
+    """Ask for more models at once than are loaded in that time, where one may wait."""
     served = Served(ollama, folder)
-    asking = []
-    answers = []
-    for name in ("one", "two", "three"):
+    names = [f"level-{number}" for number in range(6)]
+    answers: list[httpx.Response] = []
+    for name in names:
         served.create(name, f"▁{name}", END)
-    for name in ("one", "two", "three"):
-        ask = lambda name=name: answers.append(served.post("/api/generate", model=name))  # noqa: E731
-        asking.append(threading.Thread(target=ask))
-    served.loaded()
+    asking = [
+        threading.Thread(target=lambda name=name: answers.append(served.post("/api/generate", model=name)))
+        for name in names
+    ]
     for thread in asking:
         thread.start()
-        time.sleep(0.05)
     for thread in asking:
         thread.join()
     served.http.close()
-    return answers
-
-
-def check_busy(answers: Sequence[httpx.Response]) -> None:
-    assert error(answers[0]) == (BUSY.status, BUSY.text)
-    assert [answer.status_code for answer in answers[1:]] == [200, 200]
+    refused = [error(answer) for answer in answers if answer.status_code != 200]
+    assert 0 < len(refused) < len(names)
+    assert set(refused) == {(BUSY.status, BUSY.text)}
 
 
 def test_busy(tmp_path: Path) -> None:
     """Beyond the queue for loads it is 503, in the stand-in."""
     with OllamaHttp() as ollama:
-        ollama.runners.load_seconds = 0.5
+        ollama.runners.load_seconds = 0.25
         ollama.runners.max_queue = 1
-        check_busy(busy(ollama, tmp_path))
+        check_busy(ollama, tmp_path)
 
 
 @pytest.mark.ollama
 def test_really_busy(tmp_path: Path) -> None:
     """Beyond the queue for loads it is 503, in the real one."""
     with RealOllama(provide(), OLLAMA_MAX_QUEUE="1") as ollama:
-        check_busy(busy(ollama, tmp_path))
+        check_busy(ollama, tmp_path)
