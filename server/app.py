@@ -53,6 +53,7 @@ def create_app(
 
     return Litestar(
         route_handlers=list(ROUTES),
+        state=State({"settings": settings}),
         lifespan=[lifespan],
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=MAX_BODY_BYTES,

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +35,7 @@ from server.generate import (
 )
 from server.index import Compatibility, open_index
 from server.lexical import Terms
+from server.model_swaps import ModelSwaps
 from server.prompt import build_prompt
 from server.protocols import Embedder, Generator, Index, Model, Retriever
 from server.retrieve import HybridRetriever
@@ -93,6 +95,9 @@ class Resources:
     generator: Generator
     chat: Chat
     telemetry: Telemetry = field(default_factory=Telemetry)
+    # None for the embedded engine, which has the one model it was started with.
+    swaps: ModelSwaps | None = None
+    opened: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def retriever(self) -> Retriever:
@@ -185,7 +190,14 @@ async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
                 workers=CapacityLimiter(_cores(settings)),
             ),
             telemetry=telemetry,
+            swaps=_open_swaps(settings, telemetry),
         )
+
+
+def _open_swaps(settings: Settings, telemetry: Telemetry) -> ModelSwaps | None:
+    if settings.ollama_url is None:
+        return None
+    return ModelSwaps(settings.ollama_url, load_catalog(), settings.home, telemetry)
 
 
 def _cores(settings: Settings) -> int:

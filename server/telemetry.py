@@ -31,6 +31,13 @@ class Telemetry:
             registry=self.registry,
         )
 
+        self.model_swaps = Counter(
+            "futfut_model_swaps",
+            "Swaps of the live model asked for over HTTP, by their result.",
+            ["result"],
+            registry=self.registry,
+        )
+
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)

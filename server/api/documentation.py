@@ -7,14 +7,27 @@ from typing import Any
 from litestar import MediaType, Response, Router
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
-from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, Schema
+from litestar.openapi.spec import (
+    Components,
+    Example,
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    Schema,
+    SecurityScheme,
+)
 from litestar.status_codes import HTTP_404_NOT_FOUND
 
 from server.api import problems, sse
 from server.api.problems import Problem, not_found, respond
 
+ADMIN_KEY = "adminKey"
+
 _PROBLEMS = {
     400: "요청에 고칠 곳이 있어요 · The request is wrong; `errors` names the field where one is known",
+    401: "관리 키가 없거나 달라요 · No admin key, or another",
+    403: "관리 키가 정해져 있지 않아요 · No admin key is configured, so that /admin is closed",
+    409: "지금은 바꿀 수 없어요 · A swap is under way, or the embedded engine serves",
     413: "본문이 너무 커요 · The body is too large",
     415: "본문이 JSON이 아니에요 · The body isn't JSON",
     500: "답변을 만들지 못했어요 · The answer failed",
@@ -80,6 +93,13 @@ def openapi_config() -> OpenAPIConfig:
         title="FutFut · 풋풋이",
         version=version("futfut"),
         description="풋살 질문에 자료로 답하는 풋풋이 · Answers about futsal from the operator's documents",
+        components=Components(
+            security_schemes={
+                ADMIN_KEY: SecurityScheme(
+                    type="http", scheme="bearer", description="FUTFUT_ADMIN_KEY · The operator's key"
+                )
+            }
+        ),
         render_plugins=[
             JsonRenderPlugin(path=["/", "/openapi.json"], media_type=MediaType.JSON),
             YamlRenderPlugin(),

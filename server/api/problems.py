@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException, NotFoundException, ValidationExce
 from litestar.types import ExceptionHandlersMap
 from msgspec import UNSET, Struct, UnsetType, ValidationError
 
-from modelfiles.errors import FutFutError
+from modelfiles.errors import CatalogError, FutFutError
 from server import errors
 from server.api.answering import StoppingError
 from server.api.body import EmptyBodyError, MalformedJsonError, NotJsonTypeError
@@ -67,6 +67,41 @@ _KINDS: dict[type[Exception], _Kind] = {
         lambda e: (
             "본문은 UTF-8로 쓴 올바른 JSON이어야 해요."
             + ("" if e.byte is None else f" {e.byte}번째 바이트부터 읽을 수 없어요.")
+        ),
+    ),
+    errors.AdminClosedError: _Kind(
+        403,
+        "admin-closed",
+        "관리 기능이 닫혀 있어요",
+        lambda _: "운영자가 FUTFUT_ADMIN_KEY에 키를 정하면 쓸 수 있어요.",
+    ),
+    errors.AdminKeyError: _Kind(
+        401,
+        "admin-key",
+        "관리 키가 필요해요",
+        lambda _: "Authorization 헤더에 Bearer와 관리 키를 담아 보내 주세요.",
+    ),
+    CatalogError: _Kind(
+        400, "unknown-model", "그런 모델은 없어요", lambda e: f"모델 이름을 확인해 주세요. {e}"
+    ),
+    errors.NoSwapTargetError: _Kind(
+        400,
+        "no-swap-target",
+        "무엇으로 바꿀지 알 수 없어요",
+        lambda _: "model에 모델 이름을 담거나 rollback을 true로 보내 주세요. 둘 중 하나만요.",
+    ),
+    errors.NoSwapError: _Kind(
+        409,
+        "embedded-engine",
+        "내장 엔진은 모델을 바꿀 수 없어요",
+        lambda _: "FUTFUT_MODEL을 바꾸고 다시 시작하거나, FUTFUT_OLLAMA_URL로 Ollama에 연결해 주세요.",
+    ),
+    errors.SwapRunningError: _Kind(
+        409,
+        "swap-running",
+        "이미 모델을 바꾸는 중이에요",
+        lambda e: (
+            f"{e.asked_for} 작업이 끝난 뒤에 다시 시도해 주세요. 지금 상태는 GET /admin/model에 있어요."
         ),
     ),
     errors.NoQuestionError: _Kind(
@@ -237,6 +272,8 @@ def _on_error(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
         headers |= error.headers or {}
     if isinstance(error, errors.BusyError):
         headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, errors.AdminKeyError):
+        headers["WWW-Authenticate"] = "Bearer"
     return respond(problem_of(error), headers)
 
 

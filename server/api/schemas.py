@@ -1,11 +1,13 @@
 """What goes over the wire. Unknown fields are refused, so that a misspelt one is never silently ignored."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from server.domain import Done, FinishReason, Hit, Mode
 from server.index.points import check_filters
+from server.model_swaps import State, SwapStatus
 
 Text = Annotated[str, Meta(min_length=1, pattern=r"\S")]
 Filters = dict[str, Text | Annotated[list[Text], Meta(min_length=1)]]
@@ -163,6 +165,49 @@ class Readiness(Struct, frozen=True):
     encoder: str
     model: str
     mode: Mode
+
+
+class SwapRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Another model, by its name in the catalogue, or the one that was live before: one of the two."""
+
+    model: Text | None = None
+    rollback: bool = False
+
+
+class LiveModelOut(Struct, frozen=True):
+    """The model that answers. `model` and `level` are known of the catalogue's, the digest is Ollama's."""
+
+    name: str
+    digest: str | None
+    model: str | None
+    level: str | None
+    context_tokens: int | None
+    since: datetime
+    previous: str | None
+
+
+class SwapOut(Struct, frozen=True):
+    """A swap, under way or over. `step` is what it does or did last, `reason` why it failed."""
+
+    asked_for: str
+    state: State
+    step: str
+    started: datetime
+    ended: datetime | None
+    reason: str | None
+
+    @classmethod
+    def of(cls, status: SwapStatus) -> "SwapOut":
+        """The wire's shape of a swap."""
+        return cls(status.asked_for, status.state, status.step, status.started, status.ended, status.reason)
+
+
+class ModelStatus(Struct, frozen=True):
+    """What answers, and the swap that is under way or was the last. The embedded engine never swaps."""
+
+    engine: Literal["ollama", "embedded"]
+    live: LiveModelOut | None
+    swap: SwapOut | None
 
 
 def as_filters(filters: Filters | None) -> dict[str, tuple[str, ...]]:

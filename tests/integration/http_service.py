@@ -13,7 +13,9 @@ import uvicorn
 from anyio import CapacityLimiter
 from kiwipiepy import Kiwi
 from litestar import Litestar
+from pydantic import SecretStr
 
+from modelfiles.catalog import load
 from server.admission import Admission
 from server.api.answering import Answers
 from server.app import create_app
@@ -21,10 +23,12 @@ from server.chat import Chat
 from server.domain import Finished, GenerationEvent, Loading, Message, Mode, Prompt, TextDelta, Usage
 from server.index import Compatibility, EdgeIndex, build
 from server.lexical import Terms
+from server.model_swaps import ModelSwaps
 from server.protocols import Generator
 from server.resources import Resources, Search
 from server.retrieve import HybridRetriever
 from server.settings import Settings
+from server.telemetry import Telemetry
 from tests.integration.indexing import HashEmbedder, LineChunker, no_progress
 
 LINES = [
@@ -109,6 +113,8 @@ class Service:
         embedder: HashEmbedder | None = None,
         at_once: int = 4,
         max_waiting: int = 0,
+        admin_key: str | None = None,
+        ollama_url: str | None = None,
     ) -> None:
         self.generator = ScriptedGenerator(*script)
         self.admission = Admission(at_once, max_waiting=max_waiting)
@@ -139,10 +145,19 @@ class Service:
             workers=CapacityLimiter(2),
         )
         search = Search(self.index, embedder, retriever)
-        settings = Settings(home=folder, max_question_chars=100, max_messages=5)
+        settings = Settings(
+            home=folder,
+            max_question_chars=100,
+            max_messages=5,
+            admin_key=SecretStr(admin_key) if admin_key else None,
+        )
         self.answers = Answers()
+        telemetry = Telemetry()
+        swaps = ModelSwaps(ollama_url, load(), folder, telemetry) if ollama_url else None
         self.app: Litestar = create_app(
-            settings, Resources(search, generator or self.generator, self.chat), self.answers
+            settings,
+            Resources(search, generator or self.generator, self.chat, telemetry, swaps),
+            self.answers,
         )
 
     def publish(self, *lines: str) -> None:

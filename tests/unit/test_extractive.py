@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from kiwipiepy import Kiwi
 
-from server.domain import Hit, Message, Passage, Prompt, TextDelta
+from server.domain import Finished, Hit, Message, Passage, Prompt, TextDelta
 from server.generate.evidence import coverage, select_evidence
 from server.generate.extractive import NO_ANSWER, ExtractiveGenerator
 from server.generate.statements import Statement, statements
@@ -123,6 +123,7 @@ async def answer(kiwi: Kiwi, question: str, passages: Sequence[Passage], max_tok
         if isinstance(event, TextDelta):
             said.append(event.text)
         else:
+            assert isinstance(event, Finished)
             assert event.usage.completion_tokens == len("".join(said))
             said.append(event.reason)
     return said

@@ -3,6 +3,7 @@
 import inspect
 import logging
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -23,6 +24,11 @@ PROBLEMS: list[tuple[FutFutError, int, str, str]] = [
     (EmptyBodyError(), 400, "empty-body", "본문"),
     (MalformedJsonError("JSON is malformed: invalid character (byte 7)"), 400, "malformed-json", "7번째"),
     (MalformedJsonError("Input data was truncated"), 400, "malformed-json", "UTF-8"),
+    (errors.AdminClosedError(), 403, "admin-closed", "FUTFUT_ADMIN_KEY"),
+    (errors.AdminKeyError(), 401, "admin-key", "Bearer"),
+    (errors.NoSwapTargetError(), 400, "no-swap-target", "rollback"),
+    (errors.NoSwapError(), 409, "embedded-engine", "FUTFUT_OLLAMA_URL"),
+    (errors.SwapRunningError("mini-f16", datetime.now(UTC)), 409, "swap-running", "mini-f16"),
     (errors.NoQuestionError(), 400, "no-question", "user"),
     (errors.MessageTooLongError(2001, 2000), 400, "message-too-long", "2001자"),
     (errors.ConversationTooLongError(41, 40), 400, "conversation-too-long", "41개"),
