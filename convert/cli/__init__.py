@@ -34,7 +34,6 @@ class _OnDemand(click.Group):
         "A first run needs two commands:",
         "  futfut-convert fetch       the language model and the encoder's weights",
         "  futfut-convert embedder    the encoder, built from those weights",
-        "",
         "With an Ollama server, a third makes a model the one that answers:",
         "  futfut-convert use mini",
     ),
