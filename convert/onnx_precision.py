@@ -108,6 +108,8 @@ def quantize_rows(matrix: FloatArray, limit: int) -> tuple[NDArray[np.int8], Flo
         rows = matrix[start : start + _ROWS_AT_ONCE]
         scale = np.abs(rows).max(axis=1, keepdims=True) / np.float32(limit)
         scale[scale == 0] = 1
+        # A subnormal scale has too few bits to divide by.
+        np.maximum(scale, np.finfo(np.float32).tiny, out=scale)
         quantized[start : start + _ROWS_AT_ONCE] = np.rint(rows / scale)
         scales[start : start + _ROWS_AT_ONCE] = scale
     return quantized, scales
