@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -58,6 +59,22 @@ class Settings(BaseSettings):
     max_messages: Positive = Field(40, description="longest conversation, in messages")
     max_generations: Positive = Field(1, description="questions answered at once")
     max_waiting: Positive = Field(32, description="questions that may wait for it; beyond it 503")
+
+    @field_validator("admin_key", "qdrant_api_key")
+    @classmethod
+    def _blank_is_none(cls, key: SecretStr | None) -> SecretStr | None:
+        # An empty secret file would be a key that every request without one has.
+        return key if key and key.get_secret_value().strip() else None
+
+    @field_validator("ollama_url")
+    @classmethod
+    def _an_address(cls, url: str | None) -> str | None:
+        # Else it would be found out in the middle of the start-up, or with the first question.
+        if url is not None:
+            address = urlsplit(url)  # like its `port`, a ValueError of its own where they can't be read
+            if address.scheme not in {"http", "https"} or not address.hostname or address.port == 0:
+                raise ValueError("it should be an address such as http://127.0.0.1:11434")
+        return url
 
     @classmethod
     def settings_customise_sources(

@@ -47,6 +47,24 @@ def test_a_secret_file_is_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert settings_with().admin_key == SecretStr("from-variable")
 
 
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_an_empty_secret_file_is_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: str) -> None:
+    """A key that nobody has set stays closed to all, rather than open to who sends none."""
+    monkeypatch.setattr(settings_module, "SECRETS", tmp_path)
+    (tmp_path / "futfut_admin_key").write_text(blank, encoding="utf-8")
+    assert settings_with().admin_key is None
+    monkeypatch.setenv("FUTFUT_ADMIN_KEY", blank)
+    assert settings_with().admin_key is None
+
+
+@pytest.mark.parametrize("url", ["localhost:11434", "http://", "http://[ollama", "http://ollama:port"])
+def test_an_address_that_isnt_one_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """At the start, and by the name of its variable."""
+    monkeypatch.setenv("FUTFUT_OLLAMA_URL", url)
+    with pytest.raises(SettingsError, match="FUTFUT_OLLAMA_URL: "):
+        settings_with()
+
+
 def test_index_without_encoder_says_how_to_build_it(tmp_path: Path) -> None:
     """The error names the commands for the very home that was given."""
     result = CliRunner().invoke(index_command, ["--home", str(tmp_path)])
