@@ -36,14 +36,15 @@ class Told:
 class Home:
     """A home, an Ollama, and Modelfiles in a folder of their own."""
 
-    def __init__(self, folder: Path, ollama: Ollama) -> None:
+    def __init__(self, folder: Path, ollama: Ollama, *, settle_seconds: float = 0.05) -> None:
+        """Everything is below `folder`; swaps settle much faster than deployed ones unless told otherwise."""
         self.path = folder / "home"
         self.models = self.path / "models"
         self.models.mkdir(parents=True)
         self.ollama = ollama
         self.told = Told()
         self.registry = Registry(ollama, load(), self.path, self.told)
-        self.swap = Swap(self.registry, asked_by="futfut-convert", settle_seconds=0.05)
+        self.swap = Swap(self.registry, asked_by="futfut-convert", settle_seconds=settle_seconds)
         self._modelfiles = folder / "mine"
         self._modelfiles.mkdir()
 
@@ -54,6 +55,7 @@ class Home:
         *lines: str,
         template: str = CHATML,
         chat_template: str = TEMPLATE,
+        context_tokens: int = 4096,
     ) -> str:
         """Write a model that says a script, and its Modelfile; the name to ask for it by."""
         write_tiny_model(self.models / f"{name}.gguf", script, template=chat_template)
@@ -62,7 +64,7 @@ class Home:
             f"FROM ./{name}.gguf",
             f'TEMPLATE """{template}"""',
             f'SYSTEM """{SYSTEM}"""',
-            "PARAMETER num_ctx 4096",
+            f"PARAMETER num_ctx {context_tokens}",
             "PARAMETER temperature 0.1",
             f"PARAMETER stop {END}",
             *lines,
