@@ -16,7 +16,8 @@ from modelfiles.errors import FutFutError
 from modelfiles.ollama import Live, Ollama, Outcome, Registry, Swap
 from modelfiles.ollama.errors import OllamaError
 from modelfiles.progress import Advance
-from server.errors import OllamaUnreachableError, SwapRunningError
+from server.errors import SwapRunningError
+from server.generate.ollama_failures import away
 from server.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class ModelSwaps:
         try:
             return await to_thread.run_sync(ask)
         except OllamaError as error:
-            raise OllamaUnreachableError(self._url, str(error)) from error
+            raise away(error, self._url) from error
 
     def use(self, name: str) -> SwapStatus:
         """Begin to make a model of the catalogue the live one. Its files must be here already.

@@ -43,6 +43,7 @@ from server.errors.model import (
     OllamaSilentError,
     OllamaStreamError,
     OllamaUnreachableError,
+    VocabularyNotKeptError,
 )
 from server.errors.request import (
     BusyError,
@@ -94,4 +95,5 @@ __all__ = [
     "SettingsError",
     "SwapRunningError",
     "UnknownFilterError",
+    "VocabularyNotKeptError",
 ]

@@ -78,6 +78,19 @@ class OllamaModelUnusableError(ModelUnavailableError):
         )
 
 
+class VocabularyNotKeptError(ModelUnavailableError):
+    """What it takes to count a model's tokens can't be written to `folder`."""
+
+    def __init__(self, model: str, folder: Path, reason: str) -> None:
+        self.model = model
+        self.folder = folder
+        self.reason = reason
+        super().__init__(
+            f"The vocabulary of the model {model} can't be kept in {folder}: {reason}. "
+            f"Make room there, or make the folder writable."
+        )
+
+
 class OllamaBusyError(ModelUnavailableError):
     """Ollama's own queue is full."""
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from modelfiles.catalog import Catalog
@@ -18,9 +19,11 @@ from server.errors import (
     OllamaModelMissingError,
     OllamaModelUnusableError,
     OllamaUnreachableError,
+    VocabularyNotKeptError,
 )
 from server.generate.live_model import LiveModel
 from server.generate.markup import markup_breaker
+from server.generate.ollama_failures import away
 from server.generate.prompt_template import prompt_template
 from server.generate.vocabulary import Vocabulary, write_vocabulary
 
@@ -62,6 +65,7 @@ class LiveModels:
             OllamaUnreachableError: Ollama doesn't answer; without `fresh` only if it never has.
             OllamaModelMissingError: nothing has been made live.
             OllamaModelUnusableError: it fixes no context, or its tokens can't be counted.
+            VocabularyNotKeptError: what that takes can't be written to the folder.
         """
         with self._lock:
             if self._known and not fresh and time.monotonic() - self._checked_at < FRESH_SECONDS:
@@ -92,7 +96,7 @@ class LiveModels:
         except NameMissingError as error:
             raise OllamaModelMissingError(self._ollama.url, error.name) from error
         except OllamaError as error:
-            raise OllamaUnreachableError(self._ollama.url, str(error)) from error
+            raise away(error, self._ollama.url) from error
         log.info("Ollama answers with %s: %d tokens of context", model.name, model.context_tokens)
         return model
 
@@ -131,13 +135,18 @@ class LiveModels:
     def _vocabulary(self, digest: str, name: str) -> Vocabulary:
         path = self._folder / f"{digest}.gguf"
         if path.exists():
-            try:
+            with suppress(OSError):  # only tells which are old; the folder may be read-only by now
                 path.touch()
+            try:
                 return Vocabulary(path)
             except ValueError as error:
                 log.warning("The vocabulary at %s is read anew: %s", path, error)
-        write_vocabulary(self._ollama.show(name, verbose=True).model_info, path)
-        by_age = sorted(self._folder.glob("*.gguf"), key=lambda file: file.stat().st_mtime, reverse=True)
-        for file in by_age[_KEPT_VOCABULARIES:]:
-            file.unlink(missing_ok=True)
+        metadata = self._ollama.show(name, verbose=True).model_info
+        try:
+            write_vocabulary(metadata, path)
+            by_age = sorted(self._folder.glob("*.gguf"), key=lambda file: file.stat().st_mtime, reverse=True)
+            for file in by_age[_KEPT_VOCABULARIES:]:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise VocabularyNotKeptError(name, self._folder, str(error)) from error
         return Vocabulary(path)

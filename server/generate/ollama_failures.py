@@ -7,7 +7,8 @@ from ollama import ResponseError
 
 from modelfiles.errors import FutFutError
 from modelfiles.ollama import ALIAS
-from modelfiles.ollama.errors import OllamaMemoryError
+from modelfiles.ollama.errors import OllamaError, OllamaMemoryError
+from modelfiles.ollama.errors import OllamaUnreachableError as NotThereError
 from modelfiles.ollama.transport import refusal
 from server.errors import (
     GenerationError,
@@ -58,6 +59,13 @@ def failure(error: Exception, begun: bool, *, url: str, model: str) -> FutFutErr
             return OllamaConnectionLostError(url, str(error) or type(error).__name__)
         case _:  # the client reads lines with json and pydantic, and expects objects
             return OllamaGarbledError(url, f"{type(error).__name__}: {error}".splitlines()[0])
+
+
+def away(error: OllamaError, url: str) -> OllamaUnreachableError:
+    """What it means to a question that Ollama couldn't be asked about its models."""
+    # The reason alone: the whole message would say twice what to do, once for `futfut-convert`.
+    reason = error.reason if isinstance(error, NotThereError) else str(error).removesuffix(".")
+    return OllamaUnreachableError(url, reason)
 
 
 def _refusal(said: str, status: int | None, *, url: str, model: str) -> FutFutError:

@@ -32,17 +32,25 @@ def prompt_template(template: str, *, bos: str, eos: str) -> Render:
         eos: the text of its EOS token.
 
     Raises:
-        ValueError: a Go template that doesn't range over messages in the plain way.
+        ValueError: a Go template that doesn't range over messages in the plain way, or one that Jinja
+            can't read.
     """
+    try:
+        return _rendering(_compiled(template, bos=bos, eos=eos))
+    except TemplateError as error:
+        raise ValueError(f"its template can't be read ({error})") from error
+
+
+def _compiled(template: str, *, bos: str, eos: str) -> Callable[..., str]:
     if "{%" in template:
         formatter = Jinja2ChatFormatter(template=template, bos_token=bos, eos_token=eos)
-        return _rendering(lambda messages: str(formatter(messages=messages).prompt))
+        return lambda messages: str(formatter(messages=messages).prompt)
     # Go knows no comments like Jinja's, and keeps the line end that a template ends in.
     environment = ImmutableSandboxedEnvironment(
         keep_trailing_newline=True, comment_start_string="\0(", comment_end_string="\0)"
     )
     compiled = environment.from_string(_as_jinja(template))
-    return _rendering(lambda messages: compiled.render(messages=messages))
+    return lambda messages: compiled.render(messages=messages)
 
 
 def _rendering(render: Callable[..., str]) -> Render:

@@ -4,6 +4,7 @@ import inspect
 import logging
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -45,6 +46,7 @@ PROBLEMS: list[tuple[FutFutError, int, str, str]] = [
     (errors.OllamaUnreachableError("http://x", "refused"), 503, "model-unreachable", "잠시"),
     (errors.OllamaModelMissingError("http://x", "futfut"), 503, "model-missing", "futfut-convert use"),
     (errors.OllamaModelUnusableError("own", "no num_ctx"), 503, "model-unusable", "futfut-convert use"),
+    (errors.VocabularyNotKeptError("big", Path("there"), "no room"), 503, "model-unavailable", "잠시"),
     (errors.OllamaBusyError("http://x", "full"), 503, "model-busy", "잠시"),
     (errors.OllamaLoadError("big", "broken"), 503, "model-load-failed", "되돌려야"),
     (errors.OllamaOutOfMemoryError("big", "no room"), 503, "model-out-of-memory", "더 작은"),

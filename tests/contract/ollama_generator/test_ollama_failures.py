@@ -23,6 +23,7 @@ from server.errors import (
     OllamaSilentError,
     OllamaStreamError,
     OllamaUnreachableError,
+    VocabularyNotKeptError,
 )
 from server.generate import OllamaGenerator, Timeouts
 from server.telemetry import Telemetry
@@ -113,8 +114,9 @@ async def test_missing(ollama: OllamaHttp, generator: OllamaGenerator) -> None:
         (CHATML, "num_keep", "num_ctx"),
         ("{{ .System }} {{ .Prompt }}", "num_ctx", r"\.System"),
         ("{{ range .Messages }}{{ .Role }}{{ end }}", "num_ctx", "range over"),
+        ("{% answer %}{{ messages }}{% endanswer %}", "num_ctx", "unknown tag 'answer'"),
     ],
-    ids=["no-context", "legacy-template", "no-content"],
+    ids=["no-context", "legacy-template", "no-content", "foreign-tag"],
 )
 async def test_unusable(
     ollama: OllamaHttp, generator: OllamaGenerator, template: str, parameter: str, says: str
@@ -151,6 +153,28 @@ async def test_never_reached(tmp_path: Path, telemetry: Telemetry) -> None:
         generator.model()
     with pytest.raises(OllamaUnreachableError):
         await answer(generator)
+    await generator.close()
+
+
+async def test_what_to_do_is_said_once(ollama: OllamaHttp, generator: OllamaGenerator) -> None:
+    """Of two clients that look for Ollama, a person is told by one."""
+    ollama.kill()
+    with pytest.raises(OllamaUnreachableError) as away:
+        generator.model()
+    assert str(away.value).count("ollama serve") == 1
+    assert "--ollama" not in str(away.value)
+
+
+async def test_a_vocabulary_that_cant_be_kept(
+    ollama: OllamaHttp, tmp_path: Path, telemetry: Telemetry
+) -> None:
+    """A full disk or a read-only home has a name; the model is asked for again once that is mended."""
+    (tmp_path / "vocabularies").write_text("a file where the folder should be", encoding="utf-8")
+    generator = on(ollama.url, tmp_path / "vocabularies", telemetry)
+    with pytest.raises(VocabularyNotKeptError, match=f"{tmp_path}.*writable"):
+        await answer(generator)
+    (tmp_path / "vocabularies").unlink()
+    assert text(await answer(generator)) == "4초까지예요."
     await generator.close()
 
 
