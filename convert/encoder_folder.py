@@ -1,10 +1,14 @@
 """Write an encoder's folder in one step: all of it, tried out, or nothing."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+# ONNX Runtime reports its use to its maker unless it is told not to, which it reads when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 import onnx

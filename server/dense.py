@@ -4,9 +4,13 @@ The encoder is E5's (Wang et al. 2024): questions and passages are told apart by
 vector is the mean of its tokens' vectors, L2-normalized.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
+
+# ONNX Runtime reports its use to its maker unless it is told not to, which it reads when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from fastembed import TextEmbedding
 from fastembed.common.model_description import ModelSource, PoolingType
