@@ -4,12 +4,9 @@ import asyncio
 import os
 import re
 import shutil
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -20,7 +17,8 @@ from modelfiles.ollama.swap import SETTLE_SECONDS
 from tests.contract.ollama_home import Home
 from tests.ollama.crowd import Crowd
 from tests.ollama.futfut_process import QUESTION, SIGN_OFF, FutfutProcess, index, text_of
-from tests.real_ollama import RealOllama, processes_of, provide
+from tests.ollama.runners import cancelled, slowed
+from tests.real_ollama import RealOllama, provide
 from tests.tiny_model import END, MODELFILE_LINES, write_modelfile, write_tiny_model
 
 pytestmark = [pytest.mark.ollama, pytest.mark.model]
@@ -88,32 +86,6 @@ def endless(home: Home, ollama: RealOllama, tmp_path: Path) -> Iterator[None]:
     home.ollama.load(ALIAS)
     with slowed(ollama):
         yield
-
-
-@contextmanager
-def slowed(ollama: RealOllama) -> Iterator[None]:
-    """What is loaded now runs for a tenth of the time."""
-    runners = [number for number, name in processes_of(ollama.models).items() if name == "llama-server"]
-    over = threading.Event()
-
-    def tell(number: signal.Signals) -> None:
-        for runner in runners:
-            with suppress(ProcessLookupError):
-                os.kill(runner, number)
-
-    def pace() -> None:
-        while not over.wait(0.003):
-            tell(signal.SIGSTOP)
-            time.sleep(0.027)
-            tell(signal.SIGCONT)
-
-    pacing = threading.Thread(target=pace)
-    pacing.start()
-    try:
-        yield
-    finally:
-        over.set()
-        pacing.join()
 
 
 def test_nothing_live(home: Home, models: tuple[str, str], service: FutfutProcess) -> None:
@@ -221,11 +193,6 @@ def test_client_leaves(ollama: RealOllama, service: FutfutProcess, path: str) ->
     heard = time.monotonic()
     print(f"{path}: stopped after {stopped - left:.3f} s, the next was heard after {heard - left:.3f} s")  # noqa: T201
     assert heard < left + 2 * SOON
-
-
-def cancelled(ollama: RealOllama) -> int:
-    """How many answers Ollama's llama-server has given up before their end."""
-    return ollama.log.count("stop: cancel task")
 
 
 @pytest.mark.usefixtures("endless")
