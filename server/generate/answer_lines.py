@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any, cast
 
@@ -95,7 +96,8 @@ class AnswerLines:
                 return
             _, lines = self.opening.result()
             if self._ended:  # read to the end, the connection serves the next question
-                with move_on_after(_GOODBYE_SECONDS):
+                # The answer is whole: a connection that is cut behind it, or a line too much, fails nobody.
+                with suppress(Exception), move_on_after(_GOODBYE_SECONDS):
                     await anext(lines, None)
             await lines.aclose()
 

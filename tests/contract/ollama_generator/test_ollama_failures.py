@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelfiles.ollama import ALIAS
-from server.domain import TextDelta
+from server.domain import Finished, TextDelta
 from server.errors import (
     GenerationError,
     OllamaBusyError,
@@ -75,6 +75,18 @@ async def test_failures(
     assert metric(telemetry, "futfut_generation_failures_total", kind=expected.__name__) == 1
     ollama.say(ALIAS, "네.")
     assert text(await answer(generator)) == "네."
+
+
+@pytest.mark.parametrize("behind", [HANG_UP, b"no JSON"], ids=["cut", "line"])
+async def test_what_comes_behind_the_end_fails_nobody(
+    ollama: OllamaHttp, generator: OllamaGenerator, behind: Step
+) -> None:
+    """An answer that is whole stays one when the connection is cut right after it."""
+    end = b'{"message": {"role": "assistant", "content": ""}, "done": true, "done_reason": "stop"}'
+    ollama.say(ALIAS, "4초", end, behind)
+    *said, last = await answer(generator)
+    assert text(said) == "4초"
+    assert isinstance(last, Finished)
 
 
 async def test_what_was_said_before_a_failure_is_there(
