@@ -43,6 +43,8 @@ class ChatTemplate(msgspec.Struct, frozen=True):
                 .from_string(self.text)
                 .render(
                     messages=messages,
+                    tools=None,
+                    documents=None,
                     add_generation_prompt=True,
                     bos_token=self.bos,
                     eos_token=self.eos,

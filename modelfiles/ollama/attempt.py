@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from modelfiles.ollama.client import Ollama
 from modelfiles.ollama.errors import OllamaError, OllamaMemoryError
-from modelfiles.ollama.live import ALIAS, PREVIOUS, RETURNING, Live, is_loaded, share_a_file
-from modelfiles.ollama.wire import canonical
+from modelfiles.ollama.live import PREVIOUS, RETURNING, Live, is_loaded, share_a_file
+from modelfiles.ollama.wire import ALIAS, canonical
 
 _POLL_SECONDS = 0.25
 # The longest that an answer which has begun may hold up the model that is to make room.

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from modelfiles.ollama.errors import AuditError
+
 AskedBy = Literal["futfut-convert", "admin"]
 
 
@@ -28,18 +30,21 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
 
 
-def write_entry(home: Path, entry: Entry) -> None:
+def write_entry(home: Path, entry: Entry, happened: str) -> None:
     """Append a line, and see it onto the disk.
 
     Raises:
-        OSError: it can't be written.
+        AuditError: it can't be written; says what `happened` all the same.
     """
     path = home / "audit" / "models.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.write(msgspec.json.encode(entry) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(msgspec.json.encode(entry) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise AuditError(path, error.strerror or str(error), happened) from error
 
 
 def read_entries(home: Path) -> list[Entry]:

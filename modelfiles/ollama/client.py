@@ -75,9 +75,10 @@ class Ollama:
         return {canonical(tag.name): tag for tag in listed.models}
 
     def loaded(self) -> list[Loaded]:
-        """The models in memory, or on their way there."""
+        """The models in memory. While one is on its way there, this returns when it has arrived."""
         doing = "listing what is loaded"
-        return self._transport.decoded(self._transport.call("GET", "/api/ps", doing), Processes, doing).models
+        data = self._transport.call("GET", "/api/ps", doing, seconds=LONG_SECONDS)
+        return self._transport.decoded(data, Processes, doing).models
 
     def show(self, name: str, *, verbose: bool = False) -> Shown:
         """What a model was created from; with its whole vocabulary if `verbose`, some megabytes."""

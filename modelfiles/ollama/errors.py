@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from modelfiles.errors import FutFutError
+from modelfiles.ollama.wire import ALIAS
 
 
 class OllamaError(FutFutError):
@@ -51,7 +52,14 @@ class OllamaModelMissingError(OllamaRefusedError):
 
     def __init__(self, doing: str, name: str, reason: str) -> None:
         self.name = name
-        message = f"Ollama has no model {name}. Register it with: futfut-convert register {name}"
+        # The alias isn't registered, and what has a tag of ours is registered without it.
+        stem = name.partition(":")[0]
+        how = (
+            "Choose one: futfut-convert use mini"
+            if stem == ALIAS
+            else f"Register it with: futfut-convert register {stem}"
+        )
+        message = f"Ollama has no model {name}. {how}"
         super().__init__(doing, 404, reason, message)
 
 
@@ -113,6 +121,19 @@ class SwapUnderWayError(OllamaError):
         self.doing = doing
         begun = f" since {since:%Y-%m-%d %H:%M:%S %Z}" if since else ""
         super().__init__(f"Another process is {doing}{begun} (it holds {lock}). Wait for it, then try again.")
+
+
+class AuditError(OllamaError):
+    """A line of the audit log couldn't be written. `happened` says what it would have told."""
+
+    def __init__(self, path: Path, reason: str, happened: str) -> None:
+        self.path = path
+        self.reason = reason
+        self.happened = happened
+        super().__init__(
+            f"{happened}, but that couldn't be written to {path} ({reason}). "
+            f"Make room there, or make it writable."
+        )
 
 
 class NoWayBackError(OllamaError):

@@ -9,9 +9,8 @@ from modelfiles.catalog import Catalog
 from modelfiles.errors import CatalogError
 from modelfiles.grammar import Modelfile
 from modelfiles.ollama.client import Ollama
-from modelfiles.ollama.wire import Tag, canonical
+from modelfiles.ollama.wire import ALIAS, Tag
 
-ALIAS = "futfut"
 PREVIOUS = "futfut:previous"
 # Where the previous model waits while it and the live one change places.
 RETURNING = "futfut:returning"
@@ -73,6 +72,12 @@ def name_of(digest: str, tags: Mapping[str, Tag], catalog: Catalog) -> str:
     return names[0] if names else digest[:12]
 
 
+def way_back(live_digest: str, tags: Mapping[str, Tag]) -> Tag | None:
+    """What a rollback would return to; a rollback that was killed may have left it on its way."""
+    ways = [tags[name] for name in (RETURNING, PREVIOUS) if name in tags]
+    return next((tag for tag in ways if tag.digest != live_digest), None)
+
+
 def share_a_file(ollama: Ollama, one: str, other: str) -> bool:
     """Whether two models are the same file under different settings: Ollama keeps one runner for both."""
     return ollama.show(one).parsed().base == ollama.show(other).parsed().base
@@ -84,8 +89,8 @@ def is_loaded(ollama: Ollama, digest: str) -> bool:
 
 
 def _previous(alias: Tag, tags: Mapping[str, Tag], catalog: Catalog) -> str | None:
-    before = tags.get(canonical(RETURNING)) or tags.get(PREVIOUS)
-    return name_of(before.digest, tags, catalog) if before and before.digest != alias.digest else None
+    before = way_back(alias.digest, tags)
+    return name_of(before.digest, tags, catalog) if before else None
 
 
 def _context_tokens(modelfile: Modelfile) -> int | None:

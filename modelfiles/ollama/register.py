@@ -18,11 +18,11 @@ from modelfiles.errors import FutFutError
 from modelfiles.ollama.client import Ollama
 from modelfiles.ollama.errors import GateError
 from modelfiles.ollama.gate import gate
-from modelfiles.ollama.live import ALIAS, UNCHECKED, share_a_file
+from modelfiles.ollama.live import UNCHECKED, share_a_file
 from modelfiles.ollama.lock import one_at_a_time
 from modelfiles.ollama.record import GATE, Record, drop_record, read_record, write_record
 from modelfiles.ollama.source import ModelSource, locate
-from modelfiles.ollama.wire import canonical
+from modelfiles.ollama.wire import ALIAS, canonical
 from modelfiles.progress import Progress
 
 

@@ -9,6 +9,7 @@ from modelfiles.compose import FOLDER
 from modelfiles.errors import CatalogError
 from modelfiles.grammar import Modelfile, decode, parse
 from modelfiles.ollama.errors import ModelNotHereError, ModelSourceError
+from modelfiles.ollama.wire import ALIAS, canonical
 
 _SUFFIX = ".Modelfile"
 
@@ -127,13 +128,16 @@ def locate(catalog: Catalog, name: str, models_dir: Path) -> ModelSource:
     Raises:
         CatalogError: nothing is called that; lists what is.
         ModelfileError: its Modelfile can't be parsed.
-        ModelSourceError: its Modelfile can't be read, or holds what we don't hand to Ollama.
+        ModelSourceError: its Modelfile can't be read, holds what we don't hand to Ollama, or has the name
+            of the alias.
     """
     if name.endswith(_SUFFIX):
         path, how_to_get = Path(name).expanduser(), "Its Modelfile says that it is there."
     else:
         path, how_to_get = _listed(catalog, name, models_dir)
     stem = path.name.removesuffix(_SUFFIX)
+    if canonical(stem) == ALIAS:
+        raise ModelSourceError(stem, "that is the name which the service asks for. Rename its Modelfile")
     try:
         modelfile = parse(decode(path.read_bytes()))
     except OSError as error:

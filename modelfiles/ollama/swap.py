@@ -18,13 +18,14 @@ from msgspec.structs import replace
 
 from modelfiles.ollama.attempt import Attempt
 from modelfiles.ollama.audit import AskedBy, Entry, write_entry
-from modelfiles.ollama.errors import NoWayBackError, OllamaModelMissingError
+from modelfiles.ollama.errors import AuditError, NoWayBackError, OllamaModelMissingError
 from modelfiles.ollama.gate import gate
-from modelfiles.ollama.live import ALIAS, PREVIOUS, RETURNING, Live, live, name_of
+from modelfiles.ollama.live import RETURNING, Live, live, name_of, way_back
 from modelfiles.ollama.lock import one_at_a_time
 from modelfiles.ollama.record import Record, read_record
 from modelfiles.ollama.register import Registry
 from modelfiles.ollama.smoke import QUESTIONS
+from modelfiles.ollama.wire import ALIAS
 
 # Ollama reads the alias when a question arrives, and takes the runner a moment later: a question that came
 # just before the switch must still find the old one loaded.
@@ -74,6 +75,7 @@ class Swap:
             CatalogError, ModelfileError, ModelSourceError: there is no such model, or not its file.
             SwapUnderWayError: another process is at work on the models.
             GateError: it isn't fit. What was live still is.
+            AuditError: it is live, and only the audit log doesn't say so.
             OllamaError: Ollama can't, or doesn't answer.
         """
         source = self._registry.locate(name)
@@ -107,17 +109,14 @@ class Swap:
 
         Raises:
             NoWayBackError: nothing was live before.
-            SwapUnderWayError, GateError, OllamaError: as for `use`.
+            SwapUnderWayError, GateError, AuditError, OllamaError: as for `use`.
         """
         with one_at_a_time(self._registry.home, "returning to the previous model"):
             before = self.live()
             if before is None:
                 raise NoWayBackError("no model is live yet")
             tags = self._ollama.tags()
-            # A rollback that was killed may have left it on its way.
-            ways = [tags[name] for name in (RETURNING, PREVIOUS) if name in tags]
-            target = next((tag for tag in ways if tag.digest != before.digest), None)
-            if target is None:
+            if (target := way_back(before.digest, tags)) is None:
                 raise NoWayBackError(f"{before.name} is live, and nothing is known of another before it")
             name = name_of(target.digest, tags, self._registry.catalog)
             record = read_record(self._registry.models_dir, name)
@@ -163,7 +162,11 @@ class Swap:
             record, now = change(attempt), self._surely_live()
         except Exception as error:
             attempt.restore()
-            write_entry(self._registry.home, replace(entry, reason=str(error)))
+            try:
+                write_entry(self._registry.home, replace(entry, reason=str(error)), f"{action} has failed")
+            except AuditError as unwritten:
+                # What made the attempt fail is the error to be told.
+                self._say(str(unwritten))
             raise
         self._say(f"{now.name}: live")
         beside = attempt.beside_each_other
@@ -175,7 +178,7 @@ class Swap:
             level=now.level,
             beside_each_other=beside,
         )
-        write_entry(self._registry.home, entry)
+        write_entry(self._registry.home, entry, f"{now.name} is live")
         return Outcome(
             now,
             switched=before is None or now.digest != before.digest,

@@ -12,6 +12,8 @@ import msgspec
 from modelfiles.grammar import Modelfile, parse
 
 LATEST = ":latest"
+# The name that the service asks for: a copy of the live model.
+ALIAS = "futfut"
 
 
 def canonical(name: str) -> str:

@@ -14,6 +14,7 @@ from modelfiles.ollama.audit import read_entries
 from modelfiles.ollama.errors import (
     GateError,
     ModelNotHereError,
+    ModelSourceError,
     NoWayBackError,
     OllamaModelMissingError,
     OllamaRefusedError,
@@ -320,8 +321,20 @@ def test_what_a_killed_run_left_is_tidied(home: Home) -> None:
     assert (live.name, live.previous) == ("other", "one")
     back = home.swap.rollback()
     assert (back.live.name, back.live.previous) == ("one", "other")
+    # As if killed behind its second copy.
+    home.ollama.copy(ALIAS, RETURNING)
+    assert home.swap.live() == back.live
+    assert home.swap.rollback().live.name == "other"
     home.registry.register(other, force=True)
     assert home.ollama.tags().keys() == {"one", "other", ALIAS, PREVIOUS}
+
+
+@pytest.mark.parametrize("name", ["futfut", "FutFut"])
+def test_the_alias_is_nobodys_name(home: Home, name: str) -> None:
+    """A Modelfile that is called so would be live before it has been tried."""
+    with pytest.raises(ModelSourceError, match="the name which the service asks for"):
+        home.registry.register(home.write(name))
+    assert home.ollama.tags() == {}
 
 
 def test_a_missing_model_is_named(home: Home) -> None:

@@ -10,6 +10,7 @@ import pytest
 from modelfiles.ollama import ALIAS, Ollama
 from modelfiles.ollama.audit import read_entries
 from modelfiles.ollama.errors import (
+    AuditError,
     GateError,
     OllamaError,
     OllamaMemoryError,
@@ -69,6 +70,20 @@ def test_what_failed_leaves_memory(home: Home, server: OllamaHttp) -> None:
             swap()
         assert home.swap.live() == live
         assert [loaded.digest for loaded in home.ollama.loaded()] == [live.digest]
+
+
+def test_an_audit_log_that_cant_be_written(home: Home, server: OllamaHttp) -> None:
+    """The swap has happened, and the error says so; where it fails, that is the error that is told."""
+    (home.path / "audit").write_text("a file where the folder should be", encoding="utf-8")
+    with pytest.raises(AuditError, match=r"^one is live, but that couldn't be written to .*models\.jsonl"):
+        home.swap.use(home.write("one"))
+    live = home.swap.live()
+    assert live is not None
+    assert live.name == "one"
+    server.speech.default = ("Futsal is fun.",)
+    with pytest.raises(GateError, match="isn't Korean"):
+        home.swap.use(home.write("other", KOREAN))
+    assert home.told.lines[-1].startswith("use has failed, but that couldn't be written to")
 
 
 def test_no_room_at_all(home: Home, server: OllamaHttp) -> None:
