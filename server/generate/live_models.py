@@ -1,4 +1,4 @@
-"""Finds out which model is live in Ollama, anew every few seconds, and readies what counting tokens takes."""
+"""Finds out which model is live in Ollama, anew for each question, and readies what counting tokens takes."""
 
 import logging
 import threading
@@ -29,7 +29,11 @@ from server.generate.vocabulary import Vocabulary, write_vocabulary
 
 log = logging.getLogger(__name__)
 
-FRESH_SECONDS = 2.0
+# A prompt that was counted for the model before a swap may be cut in silence by the one after it: hence each
+# question looks anew, and only those that come at the same time share a look.
+FRESH_SECONDS = 0.1
+# While Ollama is away, not every question waits for a connection that fails.
+AWAY_SECONDS = 2.0
 _KEPT_VOCABULARIES = 4
 # Ollama writes an alias's manifest in place, and doesn't list a name whose manifest is half written.
 _LOOKS = 4
@@ -56,10 +60,12 @@ class LiveModels:
         self._folder = folder
         self._lock = threading.Lock()
         self._known: LiveModel | None = None
-        self._checked_at = float("-inf")
+        self._look_again_at = float("-inf")
 
     def current(self, *, fresh: bool = False) -> LiveModel:
         """The live model as of at most `FRESH_SECONDS` ago, or with `fresh` as of now.
+
+        While Ollama doesn't answer, the last that was known, which is looked for again after `AWAY_SECONDS`.
 
         Raises:
             OllamaUnreachableError: Ollama doesn't answer; without `fresh` only if it never has.
@@ -68,14 +74,16 @@ class LiveModels:
             VocabularyNotKeptError: what that takes can't be written to the folder.
         """
         with self._lock:
-            if self._known and not fresh and time.monotonic() - self._checked_at < FRESH_SECONDS:
+            if self._known and not fresh and time.monotonic() < self._look_again_at:
                 return self._known
+            seconds = FRESH_SECONDS
             try:
                 self._known = self._look_up()
             except OllamaUnreachableError:
                 if fresh or self._known is None:
                     raise
-            self._checked_at = time.monotonic()
+                seconds = AWAY_SECONDS
+            self._look_again_at = time.monotonic() + seconds
             return self._known
 
     def close(self) -> None:

@@ -123,7 +123,7 @@ class OllamaGenerator:
                     if line.done:
                         break
                     line = await lines.next(self._timeouts.token)
-                await self._compare(model, counted, line.prompt_eval_count)
+                await self._compare(model, prompt.messages, counted, line.prompt_eval_count)
                 yield Finished(
                     "length" if line.done_reason == "length" else "stop",
                     Usage(line.prompt_eval_count or counted, line.eval_count or 0),
@@ -165,7 +165,9 @@ class OllamaGenerator:
             return False
         return all(loaded.digest != model.digest for loaded in asking.result().models)
 
-    async def _compare(self, model: LiveModel, counted: int, said: int | None) -> None:
+    async def _compare(
+        self, model: LiveModel, messages: Sequence[Message], counted: int, said: int | None
+    ) -> None:
         """Notice when Ollama read another prompt than we counted: it cuts what is too long and never says so.
 
         Its count includes the tokens that were still in its cache (`promptEvalCount` in its
@@ -177,7 +179,9 @@ class OllamaGenerator:
             now = await to_thread.run_sync(partial(self._models.current, fresh=True))
             if now.digest != model.digest:
                 log.info("%s was made live while %s was asked.", now.name, model.name)
-                return
+                model, counted = now, await to_thread.run_sync(now.count_tokens, messages)
+                if said == counted:
+                    return
         self._telemetry.prompt_count_disagreements.inc()
         log.warning(
             "Ollama read a prompt of %d tokens where we counted %d: the context of %s may be smaller there "

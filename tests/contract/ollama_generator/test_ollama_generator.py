@@ -1,5 +1,6 @@
 """What is asked of Ollama, how its tokens are counted, and what happens when its model is swapped."""
 
+import asyncio
 import logging
 import threading
 from contextlib import closing
@@ -15,6 +16,7 @@ from server.errors import (
     GenerationError,
 )
 from server.generate import LiveModels, OllamaGenerator
+from server.generate.live_models import FRESH_SECONDS
 from server.telemetry import Telemetry
 from tests.contract.ollama_generator.asking import (
     MODEL,
@@ -87,15 +89,16 @@ async def test_connection_is_used_again(ollama: OllamaHttp, generator: OllamaGen
 
 
 async def test_swap(ollama: OllamaHttp, generator: OllamaGenerator, telemetry: Telemetry) -> None:
-    """Another model that is made live is noticed: at once with `fresh`, else within seconds."""
+    """Another model that is made live is noticed: at once with `fresh`, else by the next question."""
     first = generator.model()
     ollama.add("big-q5_k_m", num_ctx=1024, system="너는 심판이야.")
     ollama.library.copy("big-q5_k_m", ALIAS)
-    assert generator.model() is first
-    assert metric(telemetry, "futfut_prompt_count_disagreements_total") == 0
     swapped = generator.model(fresh=True)
     assert (swapped.name, swapped.context_tokens, swapped.system) == ("big-q5_k_m", 1024, "너는 심판이야.")
-    assert generator.model() is swapped
+    ollama.library.copy(MODEL, ALIAS)
+    await asyncio.sleep(2 * FRESH_SECONDS)
+    assert generator.model().digest == first.digest
+    assert metric(telemetry, "futfut_prompt_count_disagreements_total") == 0
 
 
 async def test_the_alias_is_missing_for_a_moment(ollama: OllamaHttp, generator: OllamaGenerator) -> None:
@@ -141,7 +144,7 @@ async def test_disagreement(
     tags = len(ollama.asked("/api/tags"))
     assert text(await answer(generator)) == "4초까지예요."
     assert metric(telemetry, "futfut_prompt_count_disagreements_total") == 1
-    assert len(ollama.asked("/api/tags")) == tags + 1
+    assert len(ollama.asked("/api/tags")) > tags
     assert [record.levelno for record in caplog.records if "we counted" in record.message] == [
         logging.WARNING
     ]
@@ -150,10 +153,13 @@ async def test_disagreement(
 async def test_a_swap_is_no_disagreement(
     ollama: OllamaHttp, generator: OllamaGenerator, telemetry: Telemetry
 ) -> None:
-    """Counted for one model and answered by the next: that is a swap, and noticed as one."""
-    generator.model()
+    """Counted for one model and answered by the next: that is a swap, unless the next one cut the prompt."""
     ollama.add("big-q5_k_m", num_ctx=1024, template="{{ range .Messages }}{{ .Content }}{{ end }}")
-    ollama.library.copy("big-q5_k_m", ALIAS)
-    await answer(generator)
-    assert metric(telemetry, "futfut_prompt_count_disagreements_total") == 0
-    assert generator.model().name == "big-q5_k_m"
+    for cut, disagreements in ((0, 0), (-3, 1)):
+        ollama.library.copy(MODEL, ALIAS)
+        generator.model(fresh=True)
+        ollama.speech.miscounted = cut
+        ollama.library.copy("big-q5_k_m", ALIAS)
+        await answer(generator)
+        assert metric(telemetry, "futfut_prompt_count_disagreements_total") == disagreements
+        assert generator.model().name == "big-q5_k_m"
