@@ -160,10 +160,13 @@ class Swap:
         )
         try:
             record, now = change(attempt), self._surely_live()
-        except Exception as error:
+        except BaseException as error:  # Ctrl-C, too, is a try that failed
             attempt.restore()
+            failed = f"{action} has failed"
             try:
-                write_entry(self._registry.home, replace(entry, reason=str(error)), f"{action} has failed")
+                write_entry(
+                    self._registry.home, replace(entry, reason=str(error) or type(error).__name__), failed
+                )
             except AuditError as unwritten:
                 # What made the attempt fail is the error to be told.
                 self._say(str(unwritten))

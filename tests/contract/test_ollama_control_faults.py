@@ -86,6 +86,21 @@ def test_an_audit_log_that_cant_be_written(home: Home, server: OllamaHttp) -> No
     assert home.told.lines[-1].startswith("use has failed, but that couldn't be written to")
 
 
+def test_ctrl_c(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted while it is tried, a model leaves memory again, and that it was tried is written down."""
+    live = home.swap.use(home.write("one")).live
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("modelfiles.ollama.register.gate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        home.swap.use(home.write("other", KOREAN))
+    assert home.swap.live() == live
+    assert [loaded.digest for loaded in home.ollama.loaded()] == [live.digest]
+    assert read_entries(home.path)[-1].reason == "KeyboardInterrupt"
+
+
 def test_no_room_at_all(home: Home, server: OllamaHttp) -> None:
     """With nothing to make room, the error says to choose a smaller one; nothing is left of the model."""
     server.runners.load_failure = OUT_OF_MEMORY
