@@ -162,11 +162,9 @@ class Swap:
             record, now = change(attempt), self._surely_live()
         except BaseException as error:  # Ctrl-C, too, is a try that failed
             attempt.restore()
-            failed = f"{action} has failed"
+            entry = replace(entry, reason=str(error) or type(error).__name__)
             try:
-                write_entry(
-                    self._registry.home, replace(entry, reason=str(error) or type(error).__name__), failed
-                )
+                write_entry(self._registry.home, entry, f"{action} has failed")
             except AuditError as unwritten:
                 # What made the attempt fail is the error to be told.
                 self._say(str(unwritten))
