@@ -46,6 +46,9 @@ log = logging.getLogger(__name__)
 
 _PROBE = "풋살"
 _VOCABULARIES = ".vocabulary"
+# Which model is live is answered in milliseconds, its vocabulary in a second: a longer silence is a failure,
+# and questions wait for it.
+_LOOK_UP_SECONDS = 10.0
 
 
 class ServedIndex(Index, Protocol):
@@ -246,7 +249,8 @@ def open_ollama(settings: Settings, url: str, telemetry: Telemetry) -> OllamaGen
 
 def open_live_models(settings: Settings, url: str) -> LiveModels:
     """What finds out which model is live in Ollama; nothing is asked yet."""
-    return LiveModels(Ollama(url), load_catalog(), settings.models_dir / _VOCABULARIES)
+    ollama = Ollama(url, connect_seconds=settings.ollama_connect_timeout, quick_seconds=_LOOK_UP_SECONDS)
+    return LiveModels(ollama, load_catalog(), settings.models_dir / _VOCABULARIES)
 
 
 def check_context(model: Model, settings: Settings) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from modelfiles.ollama.errors import OllamaReplyError, OllamaSilentError, OllamaUnreachableError
-from modelfiles.ollama.transport import LONG_SECONDS, Transport, refusal
+from modelfiles.ollama.transport import CONNECT_SECONDS, LONG_SECONDS, QUICK_SECONDS, Transport, refusal
 from modelfiles.ollama.wire import (
     Answer,
     Loaded,
@@ -33,8 +33,11 @@ class Ollama:
     `OllamaRefusedError` or `OllamaReplyError`; one that names a model, `OllamaModelMissingError`.
     """
 
-    def __init__(self, url: str) -> None:
-        self._transport = Transport(url)
+    def __init__(
+        self, url: str, *, connect_seconds: float = CONNECT_SECONDS, quick_seconds: float = QUICK_SECONDS
+    ) -> None:
+        """Args: the server; the longest wait for a connection, and for what Ollama has at hand."""
+        self._transport = Transport(url, connect_seconds=connect_seconds, quick_seconds=quick_seconds)
 
     def __enter__(self) -> Self:
         return self

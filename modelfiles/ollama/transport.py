@@ -44,9 +44,12 @@ T = TypeVar("T")
 class Transport:
     """Requests to one Ollama server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, connect_seconds: float, quick_seconds: float) -> None:
+        """Args: the server; the longest wait for a connection, and for what Ollama has at hand."""
         self.url = url.rstrip("/")
-        self._http = httpx.Client(timeout=_within(QUICK_SECONDS))
+        self._connect_seconds = connect_seconds
+        self._quick_seconds = quick_seconds
+        self._http = httpx.Client(timeout=self._within(quick_seconds))
 
     def close(self) -> None:
         """Close the connections."""
@@ -54,7 +57,7 @@ class Transport:
 
     def exists(self, path: str, doing: str) -> bool:
         """Whether HEAD answers 200 rather than 404."""
-        with self._translated(doing, QUICK_SECONDS):
+        with self._translated(doing, self._quick_seconds):
             response = self._http.head(f"{self.url}{path}")
         if response.status_code != httpx.codes.NOT_FOUND:
             self._check(response, doing, None)
@@ -68,7 +71,7 @@ class Transport:
         *,
         body: Mapping[str, object] | None = None,
         model: str | None = None,
-        seconds: float = QUICK_SECONDS,
+        seconds: float | None = None,
     ) -> bytes:
         """The body of the answer to a request that succeeds.
 
@@ -78,16 +81,17 @@ class Transport:
             doing: what this is, for the error ("listing its models").
             body: sent as JSON.
             model: the model that it is about: a 404 means that this one is missing.
-            seconds: the longest silence.
+            seconds: the longest silence; that of what Ollama has at hand if None.
 
         Raises:
             OllamaUnreachableError, OllamaSilentError: there is no answer.
             OllamaModelMissingError, OllamaMemoryError, OllamaRefusedError: it says that it failed.
         """
         content = None if body is None else msgspec.json.encode(body)
+        seconds = self._quick_seconds if seconds is None else seconds
         with self._translated(doing, seconds):
             response = self._http.request(
-                method, f"{self.url}{path}", content=content, timeout=_within(seconds)
+                method, f"{self.url}{path}", content=content, timeout=self._within(seconds)
             )
         self._check(response, doing, model)
         return response.content
@@ -99,14 +103,14 @@ class Transport:
                 f"{self.url}{path}",
                 content=blocks,
                 headers={"Content-Length": str(size)},
-                timeout=_within(LONG_SECONDS),
+                timeout=self._within(LONG_SECONDS),
             )
         self._check(response, doing, None)
 
     def lines(self, path: str, doing: str, body: Mapping[str, object]) -> Generator[bytes]:
         """POST, and yield the lines of the answer as they come."""
         request = self._http.stream(
-            "POST", f"{self.url}{path}", content=msgspec.json.encode(body), timeout=_within(LONG_SECONDS)
+            "POST", f"{self.url}{path}", content=msgspec.json.encode(body), timeout=self._within(LONG_SECONDS)
         )
         with self._translated(doing, LONG_SECONDS), request as response:
             if response.is_error:
@@ -138,12 +142,17 @@ class Transport:
             raise OllamaModelMissingError(doing, model, reason)
         raise refusal(doing, response.status_code, reason)
 
+    def _within(self, seconds: float) -> httpx.Timeout:
+        return httpx.Timeout(seconds, connect=self._connect_seconds)
+
     @contextmanager
     def _translated(self, doing: str, seconds: float) -> Iterator[None]:
         try:
             yield
         except httpx.ConnectTimeout as error:
-            raise OllamaUnreachableError(self.url, f"no connection within {CONNECT_SECONDS:g} s") from error
+            raise OllamaUnreachableError(
+                self.url, f"no connection within {self._connect_seconds:g} s"
+            ) from error
         except httpx.TimeoutException as error:
             raise OllamaSilentError(self.url, doing, seconds) from error
         except (httpx.TransportError, httpx.InvalidURL, httpx.StreamError) as error:
@@ -157,7 +166,3 @@ def refusal(doing: str, status: int, reason: str) -> OllamaRefusedError:
     if any(words in reason.lower() for words in _OUT_OF_MEMORY):
         return OllamaMemoryError(doing, status, reason)
     return OllamaRefusedError(doing, status, reason)
-
-
-def _within(seconds: float) -> httpx.Timeout:
-    return httpx.Timeout(seconds, connect=CONNECT_SECONDS)
