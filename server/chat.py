@@ -137,7 +137,8 @@ class Chat:
                 budget=model.context_tokens - self._max_answer_tokens,
             )
 
-        return await self._on_worker(build)
+        # It asks which model is live, and a server may hang: who leaves gives the slot back all the same.
+        return await to_thread.run_sync(build, limiter=self._workers, abandon_on_cancel=True)
 
     async def _on_worker(self, work: Callable[[], T]) -> T:
         return await to_thread.run_sync(work, limiter=self._workers)

@@ -92,7 +92,8 @@ class OllamaGenerator:
             GenerationError: its subclasses say how the answer broke off.
         """
         del question  # it stands in the prompt
-        model = await to_thread.run_sync(self._models.current)
+        # A look-up that hangs must not hold who has left.
+        model = await to_thread.run_sync(self._models.current, abandon_on_cancel=True)
         messages, counted = await to_thread.run_sync(_read, model, prompt.messages)
         room = model.context_tokens - counted
         if room <= 0:

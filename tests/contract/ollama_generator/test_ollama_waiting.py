@@ -3,28 +3,32 @@
 import asyncio
 import math
 import random
+import socket
 import time
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import pytest
 from anyio import to_thread
 from kiwipiepy import Kiwi
 
-from modelfiles.ollama import ALIAS
+from modelfiles.catalog import load as load_catalog
+from modelfiles.ollama import ALIAS, Ollama
 from server.domain import Finished, Loading, Message, TextDelta
 from server.errors import (
     ModelUnavailableError,
     OllamaLoadError,
 )
-from server.generate import ExtractiveGenerator, OllamaGenerator, WithFallback
+from server.generate import ExtractiveGenerator, LiveModels, OllamaGenerator, WithFallback
 from server.generate import ollama as ollama_module
 from server.telemetry import Telemetry
 from tests.contract.ollama_generator.asking import (
     MODEL,
     PROMPT,
     QUESTION,
+    TIMEOUTS,
     answer,
     metric,
     text,
@@ -182,3 +186,17 @@ async def test_no_fallback_after_the_first_word(
     with pytest.raises(ModelUnavailableError):
         await answer(both)
     assert metric(telemetry, "futfut_fallback_answers_total") == 0
+
+
+async def test_leaving_while_ollama_hangs(tmp_path: Path, telemetry: Telemetry) -> None:
+    """Who leaves while a silent Ollama is asked which model is live is let go at once."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        models = LiveModels(Ollama(url, quick_seconds=1), load_catalog(), tmp_path)
+        generator = OllamaGenerator(url, models, telemetry, TIMEOUTS)
+        begun = time.monotonic()
+        with anyio.move_on_after(0.1) as scope:
+            await answer(generator)
+        assert scope.cancelled_caught
+        assert time.monotonic() - begun < 0.1 + CLOSED_WITHIN_SECONDS
+        await generator.close()
