@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from convert.bert import BertConfig
+from convert.encoder.bert import BertConfig
 
 Tensors = dict[str, NDArray[np.float32]]
 

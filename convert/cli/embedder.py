@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from convert.cli.console import examples, home_option
-from convert.embedder import build_from_checkpoint, build_from_packed
+from convert.encoder.build import build_from_checkpoint, build_from_packed
 from convert.errors import NotFetchedError
 from modelfiles.catalog import load
 from modelfiles.encoder import Precision

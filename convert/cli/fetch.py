@@ -7,7 +7,7 @@ from rich.console import Console
 
 from convert.cli.console import examples, home_option
 from convert.errors import NotBuiltError
-from convert.fetch import fetch
+from convert.fetching.pinned import fetch
 from convert.progress import progress_on
 from modelfiles.catalog import Built, load
 from modelfiles.progress import Progress

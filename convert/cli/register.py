@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 
 from convert.cli.console import examples, home_option, ollama_option, wait_option
-from convert.fetch import fetch
+from convert.fetching.pinned import fetch
 from convert.progress import progress_on
 from modelfiles.catalog import Artifact, load
 from modelfiles.errors import CatalogError

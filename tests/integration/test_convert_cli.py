@@ -37,14 +37,14 @@ def test_an_error_is_one_line_on_stderr(
 def test_what_has_not_been_fetched_is_named_with_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Building or verifying without the file says how to get it."""
+    """Building or hashing without the file says how to get it."""
     monkeypatch.setenv("FUTFUT_HOME", str(tmp_path))
-    for arguments, name in ((["embedder"], "e5-small"), (["verify", "mid"], "mid")):
+    for arguments, name in ((["embedder"], "e5-small"), (["checksum", "mid"], "mid")):
         assert run_main(monkeypatch, *arguments) == 1
         assert f"Fetch it with: futfut-convert fetch {name}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["fetch", "verify"])
+@pytest.mark.parametrize("command", ["fetch", "checksum"])
 def test_a_level_to_build_is_explained(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,7 +59,7 @@ def test_a_level_to_build_is_explained(
     result = CliRunner().invoke(cli, [command, "big-q4_k_m"])
     assert result.exit_code == 0
     assert "big-q4_k_m.gguf: already there (built here from Dongwookss/big_fut_final@main)" in result.output
-    assert (hashlib.sha256(b"futsal").hexdigest() in result.output) == (command == "verify")
+    assert (hashlib.sha256(b"futsal").hexdigest() in result.output) == (command == "checksum")
 
 
 def test_the_modelfiles_in_the_tree_need_no_rendering() -> None:
@@ -71,7 +71,7 @@ def test_the_modelfiles_in_the_tree_need_no_rendering() -> None:
     }
 
 
-@pytest.mark.parametrize("command", ["fetch", "verify", "modelfiles", "embedder", "register", "use"])
+@pytest.mark.parametrize("command", ["fetch", "checksum", "modelfiles", "embedder", "register", "use"])
 def test_every_command_shows_an_example(command: str) -> None:
     """Its help ends with a line that can be copied."""
     result = CliRunner().invoke(cli, [command, "--help"])

@@ -11,9 +11,9 @@ from typing import TypedDict
 import numpy as np
 import pytest
 
-from convert.embedder import build_from_packed
-from convert.packed import read_packed
-from convert.xlmr_tokenizer import build_tokenizer
+from convert.encoder.build import build_from_packed
+from convert.encoder.packed import read_packed
+from convert.encoder.xlmr_tokenizer import build_tokenizer
 from server.dense import FastembedEmbedder
 
 MODELS = Path(os.environ.get("FUTFUT_HOME", ".futfut")) / "models"

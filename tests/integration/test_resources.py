@@ -10,7 +10,7 @@ from anyio import to_thread
 from click.testing import CliRunner
 from kiwipiepy import Kiwi
 
-from convert.embedder import build_from_checkpoint
+from convert.encoder.build import build_from_checkpoint
 from modelfiles.compose import system_prompt
 from modelfiles.ollama import ALIAS
 from server.cli.doctor import command as doctor

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from convert.bert import BertEncoder
-from convert.bert_graph import build_bert_graph
-from convert.onnx_precision import Float32Weights, Int8Weights, WeightFormat, quantize_rows
-from convert.packed import read_packed
+from convert.encoder.bert import BertEncoder
+from convert.encoder.bert_graph import build_bert_graph
+from convert.encoder.onnx_precision import Float32Weights, Int8Weights, WeightFormat, quantize_rows
+from convert.encoder.packed import read_packed
 from tests.tiny_encoder import CONFIG, Tensors, embedding, forward, random_tensors, write_packed
 
 TEXTS = [[0, 5, 8, 9, 11, 2], [0, 3, 2], [0, *range(4, 26), 2]]

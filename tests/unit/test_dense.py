@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convert.embedder import build_from_checkpoint
+from convert.encoder.build import build_from_checkpoint
 from server.dense import WINDOW, FastembedEmbedder, batches_by_length
 from server.errors import EncoderDamagedError, EncoderMissingError
 from server.protocols import Embedder

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from convert.embedder import build_from_checkpoint, build_from_packed
+from convert.encoder.build import build_from_checkpoint, build_from_packed
 from convert.errors import EncoderSourceError
 from modelfiles.encoder import Precision, file_sha256, read_encoder_manifest
 from tests.tiny_encoder import random_tensors, write_checkpoint, write_packed
@@ -119,7 +119,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(
     def full(_folder: Path, _manifest: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("convert.encoder_folder.write_encoder_manifest", full)
+    monkeypatch.setattr("convert.encoder.folder.write_encoder_manifest", full)
     with pytest.raises(OSError, match="No space left"):
         build_from_packed(packed, out, precision="fp32")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convert.encoder.packed import read_packed
 from convert.errors import EncoderSourceError
-from convert.packed import read_packed
 from tests.tiny_encoder import CONFIG, PIECES, REPLACEMENTS, SCORES, random_tensors, write_packed
 
 

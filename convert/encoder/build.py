@@ -12,13 +12,13 @@ from typing import Protocol
 
 import msgspec
 
-from convert.bert import BertEncoder
-from convert.bert_graph import build_bert_graph
-from convert.checkpoint import CONFIG, TOKENIZER, WEIGHTS, read_checkpoint
-from convert.encoder_folder import EncoderFiles, publish_encoder
-from convert.onnx_precision import Float32Weights, Int8Weights, WeightFormat
-from convert.packed import read_packed
-from convert.xlmr_tokenizer import build_tokenizer, load_tokenizer
+from convert.encoder.bert import BertEncoder
+from convert.encoder.bert_graph import build_bert_graph
+from convert.encoder.checkpoint import CONFIG, TOKENIZER, WEIGHTS, read_checkpoint
+from convert.encoder.folder import EncoderFiles, publish_encoder
+from convert.encoder.onnx_precision import Float32Weights, Int8Weights, WeightFormat
+from convert.encoder.packed import read_packed
+from convert.encoder.xlmr_tokenizer import build_tokenizer, load_tokenizer
 from modelfiles.encoder import (
     ENCODER_MODEL,
     ENCODER_TOKENIZER,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from convert.bert import BertConfig, BertEncoder, FloatArray, tensor_problems
+from convert.encoder.bert import BertConfig, BertEncoder, FloatArray, tensor_problems
 from convert.errors import EncoderSourceError
 
 CONFIG = "config.json"

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from convert.bert import BertConfig, BertEncoder
-from convert.onnx_precision import Graph, WeightFormat
+from convert.encoder.bert import BertConfig, BertEncoder
+from convert.encoder.onnx_precision import Graph, WeightFormat
 
 OPSET = 17
 # The IR that came with opset 17, so that whichever runtime knows the opset reads the file.

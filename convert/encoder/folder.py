@@ -14,9 +14,9 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from convert.bert import BertConfig
+from convert.encoder.bert import BertConfig
+from convert.encoder.xlmr_tokenizer import SPECIAL_TOKENS
 from convert.errors import EncoderSourceError
-from convert.xlmr_tokenizer import SPECIAL_TOKENS
 from modelfiles.encoder import ENCODER_MODEL, ENCODER_TOKENIZER, EncoderManifest, write_encoder_manifest
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from convert.encoder.packed import UnigramVocabulary
 from convert.errors import EncoderSourceError
-from convert.packed import UnigramVocabulary
 
 # Under the names that transformers and fastembed give them.
 SPECIAL_TOKENS = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}

@@ -1,0 +1,1 @@
+"""The sentence encoder: from a checkpoint or packed weights to ONNX."""

@@ -1,0 +1,23 @@
+"""Every error that making model files raises on purpose, each saying what to do about it."""
+
+from convert.errors.encoder import EncoderSourceError
+from convert.errors.fetching import (
+    ChecksumError,
+    DiskSpaceError,
+    FetchBusyError,
+    FetchError,
+    NotBuiltError,
+    NotFetchedError,
+    SourceError,
+)
+
+__all__ = [
+    "ChecksumError",
+    "DiskSpaceError",
+    "EncoderSourceError",
+    "FetchBusyError",
+    "FetchError",
+    "NotBuiltError",
+    "NotFetchedError",
+    "SourceError",
+]

@@ -1,0 +1,1 @@
+"""Files that come from elsewhere: the hub, or wheels on the package index."""
