@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 StoredType = Literal["BF16", "F16", "F32"]
 
-_NUMPY_TYPES = {"BF16": np.dtype("<u2"), "F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
+_NUMPY_TYPES: dict[StoredType, np.dtype[np.generic]] = {
+    "BF16": np.dtype("<u2"),
+    "F16": np.dtype("<f2"),
+    "F32": np.dtype("<f4"),
+}
 
 
 class Tensor(Protocol):
