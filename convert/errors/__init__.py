@@ -1,5 +1,6 @@
 """Every error that making model files raises on purpose, each saying what to do about it."""
 
+from convert.errors.adapter import AdapterError
 from convert.errors.encoder import EncoderSourceError
 from convert.errors.fetching import (
     ChecksumError,
@@ -12,6 +13,7 @@ from convert.errors.fetching import (
 )
 
 __all__ = [
+    "AdapterError",
     "ChecksumError",
     "DiskSpaceError",
     "EncoderSourceError",
