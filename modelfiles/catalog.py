@@ -73,15 +73,21 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Built(msgspec.Struct, frozen=True):
     """A model file that is made on the operator's machine: its bytes can't be known beforehand."""
 
-    file: str
+    model: str
+    level: str
     checkpoint: Checkpoint
+
+    @property
+    def file(self) -> str:
+        """Its name in `models/`."""
+        return f"{self.model}-{self.level}.gguf"
 
     def how(self, models_dir: Path) -> str:
         """What to do to have it, in words."""
         return (
-            f"It is made on this machine from the checkpoint {self.checkpoint}: convert that to GGUF and "
-            f"quantize it with llama.cpp (convert_hf_to_gguf.py, llama-quantize), then put the result at "
-            f"{models_dir / self.file}."
+            f"It is made on this machine from the checkpoint {self.checkpoint}: "
+            f"futfut-convert all {self.model} --levels {self.level}. "
+            f"One that was made elsewhere belongs at {models_dir / self.file}."
         )
 
 
@@ -193,7 +199,7 @@ class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def _files(name: str, model: Model) -> dict[str, Artifact | Built]:
     if model.checkpoint is None:
         return {**model.levels}
-    built = {level: Built(f"{name}-{level}.gguf", model.checkpoint) for level in model.built}
+    built = {level: Built(name, level, model.checkpoint) for level in model.built}
     return {**built, **model.levels}
 
 

@@ -12,7 +12,8 @@ from typing import Literal
 from anyio import to_thread
 
 from modelfiles.catalog import Catalog
-from modelfiles.errors import FutFutError
+from modelfiles.errors import CatalogError, FutFutError
+from modelfiles.find import SUFFIX, find_modelfile
 from modelfiles.ollama import Live, Ollama, Outcome, Registry, Swap
 from modelfiles.ollama.errors import OllamaError
 from modelfiles.progress import Advance
@@ -75,13 +76,21 @@ class ModelSwaps:
             raise away(error, self._url) from error
 
     def use(self, name: str) -> SwapStatus:
-        """Begin to make a model of the catalogue the live one. Its files must be here already.
+        """Begin to make a model the live one. Its files must be here already.
+
+        Args:
+            name: a model of the catalogue, or one whose Modelfile lies in ours or the models' folder.
 
         Raises:
-            CatalogError: the catalogue has no such model; lists those it has.
+            CatalogError: there is no such model; lists those of the catalogue.
             SwapRunningError: another swap is under way.
         """
-        name = self._catalog.resolve(name).name
+        try:
+            name = self._catalog.resolve(name).name
+        except CatalogError:
+            # A path would let the key's holder read files of this machine.
+            if name.endswith(SUFFIX) or find_modelfile(name, self._home / "models") is None:
+                raise
         return self._begin(name, lambda swap: swap.use(name))
 
     def rollback(self) -> SwapStatus:

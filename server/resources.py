@@ -18,6 +18,7 @@ from modelfiles.catalog import load as load_catalog
 from modelfiles.compose import FOLDER as MODELFILES
 from modelfiles.compose import system_prompt
 from modelfiles.errors import FutFutError
+from modelfiles.find import SUFFIX, find_modelfile
 from modelfiles.ollama import Ollama
 from server.admission import Admission
 from server.analyzer import load_kiwi
@@ -218,7 +219,7 @@ async def _open_generator(settings: Settings, kiwi: Kiwi, telemetry: Telemetry) 
             await ollama.close()
         return
     load = partial(
-        LlamaCppGenerator.load, modelfile_path(settings.model), settings.models_dir, threads=settings.threads
+        LlamaCppGenerator.load, modelfile_path(settings), settings.models_dir, threads=settings.threads
     )
     try:
         generator = await to_thread.run_sync(load)
@@ -273,6 +274,6 @@ def check_context(model: Model, settings: Settings) -> None:
         )
 
 
-def modelfile_path(model: str) -> Path:
-    """A model by its Modelfile's name in modelfiles/ (`mini-q4_k_m`), or the operator's own by its path."""
-    return Path(model) if model.endswith(".Modelfile") else MODELFILES / f"{model}.Modelfile"
+def modelfile_path(settings: Settings) -> Path:
+    """The Modelfile that FUTFUT_MODEL names; where there is none, the one that the project would have."""
+    return find_modelfile(settings.model, settings.models_dir) or MODELFILES / f"{settings.model}{SUFFIX}"

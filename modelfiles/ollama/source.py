@@ -7,11 +7,10 @@ from pathlib import Path
 from modelfiles.catalog import Built, Catalog
 from modelfiles.compose import FOLDER
 from modelfiles.errors import CatalogError
+from modelfiles.find import SUFFIX, find_modelfile
 from modelfiles.grammar import Modelfile, decode, parse
 from modelfiles.ollama.errors import ModelNotHereError, ModelSourceError
 from modelfiles.ollama.wire import ALIAS, canonical
-
-_SUFFIX = ".Modelfile"
 
 # How Ollama types the parameters of a Modelfile (`api.FormatParams`); those that do nothing are left out.
 _FLOATS = frozenset(
@@ -43,6 +42,8 @@ _INTEGERS = frozenset(
 _TRUTHS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
 
 Parameter = str | int | float | bool
+
+_ITS_OWN = "Its Modelfile says that it is there."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +132,11 @@ def locate(catalog: Catalog, name: str, models_dir: Path) -> ModelSource:
         ModelSourceError: its Modelfile can't be read, holds what we don't hand to Ollama, or has the name
             of the alias.
     """
-    if name.endswith(_SUFFIX):
-        path, how_to_get = Path(name).expanduser(), "Its Modelfile says that it is there."
+    if name.endswith(SUFFIX):
+        path, how_to_get = Path(name).expanduser(), _ITS_OWN
     else:
         path, how_to_get = _listed(catalog, name, models_dir)
-    stem = path.name.removesuffix(_SUFFIX)
+    stem = path.name.removesuffix(SUFFIX)
     if canonical(stem) == ALIAS:
         raise ModelSourceError(stem, "that is the name which the service asks for. Rename its Modelfile")
     try:
@@ -162,14 +163,13 @@ def locate(catalog: Catalog, name: str, models_dir: Path) -> ModelSource:
 
 
 def _listed(catalog: Catalog, name: str, models_dir: Path) -> tuple[Path, str]:
-    """The Modelfile of a model that is in the catalogue, or lies in our folder, and how to get its file."""
+    """The Modelfile of a model of the catalogue, or one that lies in our folders; and how to get its file."""
     try:
         level = catalog.resolve(name)
     except CatalogError:
-        own = FOLDER / f"{name}{_SUFFIX}"
-        if own.name == f"{name}{_SUFFIX}" and own.is_file():  # a name, and no path to somewhere else
-            return own, "Its Modelfile says that it is there."
+        if (own := find_modelfile(name, models_dir)) is not None:
+            return own, _ITS_OWN
         raise
     fetch = f"Fetch it with: futfut-convert fetch {level.name}"
     how_to_get = level.file.how(models_dir) if isinstance(level.file, Built) else fetch
-    return FOLDER / f"{level.name}{_SUFFIX}", how_to_get
+    return FOLDER / f"{level.name}{SUFFIX}", how_to_get

@@ -73,7 +73,7 @@ def _in_ollama(settings: Settings, url: str) -> str:
 
 
 def _embedded(settings: Settings) -> str:
-    path = modelfile_path(settings.model)
+    path = modelfile_path(settings)
     generator = LlamaCppGenerator.load(path, settings.models_dir, threads=settings.threads)
     try:
         check_context(generator, settings)

@@ -9,6 +9,7 @@ from typing import Self
 from anyio import CancelScope
 
 from modelfiles.compose import FOLDER
+from modelfiles.find import known_names
 from modelfiles.grammar import decode, parse
 from server.domain import Finished, GenerationEvent, Message, Mode, Prompt, TextDelta, Usage
 from server.errors import GenerationError, ModelLoadError, ModelMissingError
@@ -54,7 +55,7 @@ class LlamaCppGenerator:
         try:
             spec = parse(decode(modelfile.read_bytes()))
         except FileNotFoundError as error:
-            known = ", ".join(sorted(own.stem for own in FOLDER.glob("*.Modelfile")))
+            known = ", ".join(known_names(models_dir))
             raise ModelLoadError(name, f"there is no {modelfile}; FUTFUT_MODEL may be {known}") from error
         except OSError as error:
             raise ModelLoadError(name, f"{modelfile} can't be read ({error.strerror})") from error

@@ -89,7 +89,7 @@ def test_errors_are_for_people(
     for arguments, said in (
         (["use", "mini", "--ollama", "http://127.0.0.1:1"], "Ollama doesn't answer at http://127.0.0.1:1 ("),
         (["use", "mega", "--ollama", server.url], "no model or level called 'mega'. It knows: big, small"),
-        (["register", "big-f16", "--ollama", server.url], f"put the result at {home.models}/big-f16.gguf"),
+        (["register", "big-f16", "--ollama", server.url], f"elsewhere belongs at {home.models}/big-f16.gguf"),
         (["use", "--rollback", "--ollama", server.url], "no model is live yet"),
     ):
         assert run(monkeypatch, *arguments) == 1

@@ -11,6 +11,7 @@ from kiwipiepy import Kiwi
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from modelfiles.compose import FOLDER
 from modelfiles.ollama.audit import read_entries
 from modelfiles.ollama.lock import one_at_a_time
 from tests.integration.http_service import Service, is_korean
@@ -97,6 +98,17 @@ def test_there_and_back(client: Client, tmp_path: Path) -> None:
         ("rollback", "admin", "mini-f16"),
     ]
     assert 'futfut_model_swaps_total{result="done"} 3.0' in client.get("/metrics").text
+
+
+def test_a_model_that_the_catalogue_does_not_know(client: Client, tmp_path: Path) -> None:
+    """Its Modelfile lies beside the model files: it is swapped to by its name, but not by a path."""
+    models = tmp_path / "models"
+    text = (FOLDER / "mini-q8_0.Modelfile").read_text(encoding="utf-8")
+    (models / "mini-q6_k.Modelfile").write_text(text, encoding="utf-8")
+    assert swap(client, model="mini-q6_k")["swap"]["state"] == "done"
+    assert status(client)["live"]["name"] == "mini-q6_k"
+    path = {"model": str(models / "mini-q6_k.Modelfile")}
+    assert client.post("/admin/model", headers=HEADERS, json=path).status_code == 400
 
 
 def test_a_swap_that_fails(client: Client) -> None:

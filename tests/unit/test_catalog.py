@@ -69,12 +69,12 @@ def test_every_model_of_the_project_has_the_four_levels() -> None:
 
 
 def test_a_level_to_build_says_how() -> None:
-    """From which checkpoint, by which programs, and where the file must lie."""
+    """From which checkpoint, by which command, and where a file from elsewhere must lie."""
     built = CATALOG.file("big-q5_k_m")
     assert isinstance(built, Built)
     how = built.how(Path("home/models"))
     assert "Dongwookss/big_fut_final@main" in how
-    assert "llama-quantize" in how
+    assert "futfut-convert all big --levels q5_k_m" in how
     assert how.endswith("home/models/big-q5_k_m.gguf.")
 
 

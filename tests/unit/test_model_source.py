@@ -46,7 +46,7 @@ def test_ones_own_model(tmp_path: Path) -> None:
 
 def test_a_modelfile_of_ones_own_among_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that lies in modelfiles/ is found by its stem."""
-    monkeypatch.setattr("modelfiles.ollama.source.FOLDER", tmp_path)
+    monkeypatch.setattr("modelfiles.find.FOLDER", tmp_path)
     own(tmp_path, name="evening")
     assert locate(CATALOG, "evening", tmp_path / "models").name == "evening"
     with pytest.raises(CatalogError):
@@ -130,3 +130,10 @@ def test_the_markup_of_each_family() -> None:
 def test_hangul_share(text: str, share: float) -> None:
     """Of the letters only: digits and marks are no language."""
     assert hangul_share(text) == share
+
+
+def test_a_model_beside_the_model_files(tmp_path: Path) -> None:
+    """One that the catalogue doesn't know is found by its name where model files are."""
+    own(tmp_path, name="mine-q6_k")
+    found = locate(CATALOG, "mine-q6_k", tmp_path)
+    assert (found.name, found.file) == ("mine-q6_k", tmp_path / "mine.gguf")
