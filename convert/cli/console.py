@@ -38,3 +38,7 @@ wait_option = click.option(
     metavar="SECONDS",
     help="How long to wait for an Ollama that is still starting.",
 )
+
+accept_failed_option = click.option(
+    "--accept-failed", is_flag=True, help="Register also what failed `futfut-convert verify`."
+)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from convert.cli.console import examples, home_option, ollama_option, wait_option
+from convert.cli.console import accept_failed_option, examples, home_option, ollama_option, wait_option
 from convert.fetching.pinned import fetch
 from convert.progress import progress_on
 from modelfiles.catalog import Artifact, load
@@ -24,10 +24,13 @@ from modelfiles.ollama import Ollama, Registry
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--force", is_flag=True, help="Upload, create and try it again, though nothing has changed.")
+@accept_failed_option
 @ollama_option
 @wait_option
 @home_option
-def command(names: tuple[str, ...], force: bool, url: str, seconds: float, home: Path) -> None:
+def command(
+    *, names: tuple[str, ...], force: bool, accept_failed: bool, url: str, seconds: float, home: Path
+) -> None:
     """Hand models to Ollama, each from its Modelfile, and prove that they are fit.
 
     What is missing of a model is fetched first. Then its file is uploaded, the model created, and tried: the
@@ -37,7 +40,7 @@ def command(names: tuple[str, ...], force: bool, url: str, seconds: float, home:
     """
     with Ollama(url) as ollama:
         ollama.wait(seconds)
-        registry = Registry(ollama, load(), home, progress_on(Console()))
+        registry = Registry(ollama, load(), home, progress_on(Console()), accept_failed=accept_failed)
         for name in names:
             fetch_missing(registry, name)
             registry.register(name, force=force)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from convert.cli.console import examples, home_option, ollama_option, wait_option
+from convert.cli.console import accept_failed_option, examples, home_option, ollama_option, wait_option
 from convert.cli.register import fetch_missing
 from convert.progress import progress_on
 from modelfiles.catalog import load
@@ -24,10 +24,13 @@ from modelfiles.ollama import Live, Ollama, Outcome, Registry, Swap
 )
 @click.argument("name", required=False)
 @click.option("--rollback", is_flag=True, help="Return to the model that was live before.")
+@accept_failed_option
 @ollama_option
 @wait_option
 @home_option
-def command(name: str | None, rollback: bool, url: str, seconds: float, home: Path) -> None:
+def command(
+    *, name: str | None, rollback: bool, accept_failed: bool, url: str, seconds: float, home: Path
+) -> None:
     """Make a model the one that answers, without a break; without NAME, show which one it is.
 
     The new model is fetched and registered if need be, loaded beside the live one if there is room, and
@@ -38,7 +41,7 @@ def command(name: str | None, rollback: bool, url: str, seconds: float, home: Pa
         raise click.UsageError("Give a NAME or --rollback, not both.")
     with Ollama(url) as ollama:
         ollama.wait(seconds)
-        registry = Registry(ollama, load(), home, progress_on(Console()))
+        registry = Registry(ollama, load(), home, progress_on(Console()), accept_failed=accept_failed)
         swap = Swap(registry, asked_by="futfut-convert")
         if rollback:
             _tell(swap.rollback())

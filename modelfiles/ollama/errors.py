@@ -102,6 +102,18 @@ class ModelNotHereError(ModelSourceError):
         super().__init__(name, f"there is no {path}. {how}")
 
 
+class VerdictError(OllamaError):
+    """A model isn't registered, since a file of it failed verification for `reasons`."""
+
+    def __init__(self, name: str, reasons: Sequence[str]) -> None:
+        self.name = name
+        self.reasons = tuple(reasons)
+        super().__init__(
+            f"{name} failed verification: {'; '.join(self.reasons)}. Take a level with more bits a weight, "
+            f"or insist with: futfut-convert register {name} --accept-failed"
+        )
+
+
 class GateError(OllamaError):
     """A model that Ollama has taken doesn't do what it must; it isn't kept. `reasons` names each thing."""
 

@@ -6,7 +6,7 @@ that was registered earlier, from another file or Modelfile, as it was.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from modelfiles.catalog import Catalog
 from modelfiles.chat_template import read_chat_template
 from modelfiles.errors import FutFutError
 from modelfiles.ollama.client import Ollama
-from modelfiles.ollama.errors import GateError
+from modelfiles.ollama.errors import GateError, VerdictError
 from modelfiles.ollama.gate import gate
 from modelfiles.ollama.live import UNCHECKED, share_a_file
 from modelfiles.ollama.lock import one_at_a_time
@@ -24,6 +24,7 @@ from modelfiles.ollama.record import GATE, Record, drop_record, read_record, wri
 from modelfiles.ollama.source import ModelSource, locate
 from modelfiles.ollama.wire import ALIAS, canonical
 from modelfiles.progress import Progress
+from modelfiles.verdict import read_verdict
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -36,12 +37,22 @@ class Registered(msgspec.Struct, frozen=True):
 class Registry:
     """The models of one Ollama server, and what is remembered of them in the home."""
 
-    def __init__(self, ollama: Ollama, catalog: Catalog, home: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        ollama: Ollama,
+        catalog: Catalog,
+        home: Path,
+        progress: Progress,
+        *,
+        accept_failed: bool = False,
+    ) -> None:
+        """Nothing is asked yet. `accept_failed` registers also what failed verification."""
         self.ollama = ollama
         self.catalog = catalog
         self.home = home
         self.progress = progress
         self.models_dir = home / "models"
+        self._accept_failed = accept_failed
 
     def locate(self, name: str) -> ModelSource:
         """What a model is registered from, by the name that a person gives.
@@ -63,6 +74,7 @@ class Registry:
         Raises:
             SwapUnderWayError: another process is at work on the models.
             ModelNotHereError: a file of it isn't here.
+            VerdictError: it failed verification.
             GateError: it isn't fit; it was removed again.
             OllamaError: Ollama can't, or doesn't answer.
         """
@@ -104,12 +116,13 @@ class Registry:
             load: brings a name into memory, and decides what to do if there isn't room.
 
         Raises:
-            ModelNotHereError, GateError, OllamaError: as `register`.
+            ModelNotHereError, VerdictError, GateError, OllamaError: as `register`.
         """
         source.require_files()
         self._sweep()
         say = self.progress.say
         hashes = {path: self._hash(path) for path in (source.file, *source.adapters)}
+        self._refuse_failed(source.name, hashes)
         request = source.request(hashes)
         for path, sha256 in hashes.items():
             self._upload(path, sha256)
@@ -144,6 +157,14 @@ class Registry:
             say(f"{source.name}: note that {warning}")
         say(f"{source.name}: registered")
         return record
+
+    def _refuse_failed(self, name: str, hashes: Mapping[Path, str]) -> None:
+        for path, sha256 in hashes.items():
+            verdict = read_verdict(path, sha256)
+            if verdict is not None and not verdict.passed:
+                if not self._accept_failed:
+                    raise VerdictError(name, verdict.reasons)
+                self.progress.say(f"{name}: registered though it failed verification")
 
     def _upload(self, path: Path, sha256: str) -> None:
         if self.ollama.has_blob(sha256):

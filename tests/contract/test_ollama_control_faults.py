@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from modelfiles.ollama import ALIAS, Ollama
+from modelfiles.file_hash import file_hash
+from modelfiles.ollama import ALIAS, Ollama, Registry
 from modelfiles.ollama.audit import read_entries
 from modelfiles.ollama.errors import (
     AuditError,
@@ -18,7 +19,9 @@ from modelfiles.ollama.errors import (
     OllamaReplyError,
     OllamaSilentError,
     OllamaUnreachableError,
+    VerdictError,
 )
+from modelfiles.verdict import Verdict, write_verdict
 from tests.contract.ollama_home import Home
 from tests.ollama_http import HANG_UP, LOAD_FAILED, OUT_OF_MEMORY, Failure, OllamaHttp
 
@@ -220,3 +223,20 @@ def test_what_answers_is_not_ollama(server: OllamaHttp, monkeypatch: pytest.Monk
         ollama.tags()
     with Ollama(server.url + "/elsewhere") as ollama, pytest.raises(OllamaRefusedError, match="status 404"):
         ollama.wait(0)
+
+
+def test_what_failed_verification(home: Home) -> None:
+    """It isn't registered, and nothing of it is uploaded, unless one insists; made again, it may pass."""
+    name = home.write("tiny")
+    file = home.registry.locate(name).file
+    reasons = ("it diverges by 0.4, at most 0.1 is allowed",)
+    sha256 = file_hash(file, home.told)
+    write_verdict(file, Verdict(sha256, passed=False, reasons=reasons))
+    with pytest.raises(VerdictError, match="it diverges by 0.4") as failed:
+        home.registry.register(name)
+    assert failed.value.reasons == reasons
+    assert "--accept-failed" in str(failed.value)
+    assert home.told.uploads == 0
+    insisting = Registry(home.ollama, home.registry.catalog, home.path, home.told, accept_failed=True)
+    assert insisting.register(name).is_new
+    assert f"{failed.value.name}: registered though it failed verification" in home.told.lines
