@@ -22,11 +22,27 @@ def modelfile_for(catalog: Catalog, name: str) -> Modelfile:
         CatalogError: the catalogue has no such model or level.
     """
     level = catalog.resolve(name)
-    spec = catalog.model(level.model)
+    return modelfile_of(catalog, level.model, f"{MODELS_FROM_HERE}/{level.file.file}")
+
+
+def modelfile_of(catalog: Catalog, model: str, base: str, adapters: tuple[str, ...] = ()) -> Modelfile:
+    """What a Modelfile says that speaks to any file as to a model of the catalogue: a fine-tune of it, say.
+
+    Args:
+        catalog: has the model.
+        model: whose template, stops, parameters and licence are taken.
+        base: the model file's path, as seen from the Modelfile.
+        adapters: those of LoRA adapters, likewise.
+
+    Raises:
+        CatalogError: the catalogue has no such model.
+    """
+    spec = catalog.model(model)
     template = catalog.templates[spec.template]
     parameters = {"num_ctx": spec.context_tokens, **spec.parameters}
     return Modelfile(
-        base=f"{MODELS_FROM_HERE}/{level.file.file}",
+        base=base,
+        adapters=adapters,
         template=template.text,
         system=system_prompt(),
         parameters=(

@@ -232,7 +232,7 @@ def test_what_failed_verification(home: Home) -> None:
     reasons = ("it diverges by 0.4, at most 0.1 is allowed",)
     sha256 = file_hash(file, home.told)
     write_verdict(file, Verdict(sha256, passed=False, reasons=reasons))
-    with pytest.raises(VerdictError, match="it diverges by 0.4") as failed:
+    with pytest.raises(VerdictError, match=r"it diverges by 0\.4") as failed:
         home.registry.register(name)
     assert failed.value.reasons == reasons
     assert "--accept-failed" in str(failed.value)
