@@ -7,9 +7,12 @@ from convert.errors.fetching import (
     DiskSpaceError,
     FetchBusyError,
     FetchError,
+    HubUnreachableError,
     NotBuiltError,
     NotFetchedError,
+    SnapshotError,
     SourceError,
+    WhereFromError,
 )
 
 __all__ = [
@@ -19,7 +22,10 @@ __all__ = [
     "EncoderSourceError",
     "FetchBusyError",
     "FetchError",
+    "HubUnreachableError",
     "NotBuiltError",
     "NotFetchedError",
+    "SnapshotError",
     "SourceError",
+    "WhereFromError",
 ]

@@ -41,7 +41,7 @@ class FetchError(FutFutError):
 
 
 class DiskSpaceError(FutFutError):
-    """There isn't room for what is to be fetched. Sizes are in bytes."""
+    """There isn't room for what is to be fetched or made. Sizes are in bytes."""
 
     def __init__(self, folder: Path, needed: int, free: int) -> None:
         self.folder = folder
@@ -49,18 +49,18 @@ class DiskSpaceError(FutFutError):
         self.free = free
         super().__init__(
             f"{folder} has {free / 1e6:,.0f} MB free, but {needed / 1e6:,.0f} MB are needed. "
-            f"Make room, or name a home on another disk with --home."
+            f"Free {(needed - free) / 1e6:,.0f} MB, or name a home on another disk with --home."
         )
 
 
 class FetchBusyError(FutFutError):
-    """Another process is fetching the same file."""
+    """Another process is fetching or making the same file or folder."""
 
     def __init__(self, file: str, lock: Path) -> None:
         self.file = file
         self.lock = lock
         super().__init__(
-            f"Another process is fetching {file} (it holds {lock}). Wait for it, then try again."
+            f"Another process is at work on {file} (it holds {lock}). Wait for it, then try again."
         )
 
 
@@ -80,3 +80,29 @@ class NotBuiltError(FutFutError):
         self.name = name
         self.how = how
         super().__init__(f"{name} can't be fetched. {how}")
+
+
+class WhereFromError(FutFutError):
+    """What was given as a checkpoint's place is neither a folder nor a repository's name."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.text = text
+        self.reason = reason
+        super().__init__(
+            f"'{text}' {reason}. Give a folder that is there (./my-model), or a repository of the hub as "
+            f"owner/name or owner/name@revision."
+        )
+
+
+class SnapshotError(FutFutError):
+    """A repository of the hub can't be had at this revision. `reason` says why, and what to do."""
+
+    def __init__(self, repository: str, revision: str, reason: str) -> None:
+        self.repository = repository
+        self.revision = revision
+        self.reason = reason
+        super().__init__(f"{repository}@{revision} can't be fetched: {reason}.")
+
+
+class HubUnreachableError(SnapshotError):
+    """The hub can't be asked, now or at all. What has arrived is kept."""

@@ -356,6 +356,6 @@ def test_two_processes_never_fetch_the_same_file(tmp_path: Path) -> None:
     lock.parent.mkdir(parents=True)
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(FetchBusyError, match="Another process is fetching"):
+        with pytest.raises(FetchBusyError, match="Another process is at work on"):
             fetch(artifact(HUB), tmp_path, progress=RecordingProgress())
     assert fetch(artifact(HUB), tmp_path, progress=RecordingProgress()).read_bytes() == CONTENT
