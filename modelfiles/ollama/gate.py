@@ -7,8 +7,9 @@ from modelfiles.grammar import Modelfile
 from modelfiles.ollama.client import Ollama
 from modelfiles.ollama.errors import GateError
 from modelfiles.ollama.parity import prompt_differences
-from modelfiles.ollama.smoke import QUESTIONS, smoke_failures
+from modelfiles.ollama.smoke import smoke_failures
 from modelfiles.ollama.wire import Shown
+from modelfiles.smoke import QUESTIONS
 
 NO_CHAT_TEMPLATE = (
     "its file carries no chat template, so that nothing proves TEMPLATE in its Modelfile to be the right one"

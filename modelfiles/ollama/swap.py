@@ -24,8 +24,8 @@ from modelfiles.ollama.live import RETURNING, Live, live, name_of, way_back
 from modelfiles.ollama.lock import one_at_a_time
 from modelfiles.ollama.record import Record, read_record
 from modelfiles.ollama.register import Registry
-from modelfiles.ollama.smoke import QUESTIONS
 from modelfiles.ollama.wire import ALIAS
+from modelfiles.smoke import QUESTIONS
 
 # Ollama reads the alias when a question arrives, and takes the runner a moment later: a question that came
 # just before the switch must still find the old one loaded.

@@ -8,8 +8,8 @@ from modelfiles.catalog import load
 from modelfiles.compose import modelfile_for
 from modelfiles.errors import CatalogError, ModelfileError
 from modelfiles.ollama.errors import ModelNotHereError, ModelSourceError
-from modelfiles.ollama.smoke import hangul_share, markup_of
 from modelfiles.ollama.source import ModelSource, locate
+from modelfiles.smoke import hangul_share, markup_of
 
 CATALOG = load()
 
