@@ -98,11 +98,25 @@ class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stop: tuple[str, ...]
 
 
+class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much a level may lose against the most exact one at hand, as `futfut-convert verify` measures it.
+
+    `kl_divergence` is the mean over tokens, in nats; `perplexity_ratio` the level's perplexity over the
+    reference's; `top_1_agreement` how often, from 0 to 1, both think the same token the likeliest;
+    `persona_faults` how many of the questions may be answered wrongly.
+    """
+
+    kl_divergence: Annotated[float, Meta(ge=0)]
+    perplexity_ratio: Annotated[float, Meta(ge=0)]
+    top_1_agreement: Annotated[float, Meta(ge=0, le=1)]
+    persona_faults: Annotated[int, Meta(ge=0)]
+
+
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A language model at its quantization levels.
 
     `parameters` are Ollama's, beside num_ctx and stop. `levels` are the pinned files; `built` names the
-    levels that are made from `checkpoint`.
+    levels that are made from `checkpoint`. `quality` has the thresholds that differ for this model.
     """
 
     title: str
@@ -115,6 +129,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checkpoint: Checkpoint | None = None
     built: tuple[str, ...] = ()
     levels: dict[str, Artifact] = {}
+    quality: dict[str, float | int] = {}
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -142,6 +157,7 @@ class Encoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of models.toml."""
 
+    quality: Quality
     templates: dict[str, Template]
     models: dict[str, Model]
     encoders: dict[str, Encoder]
@@ -155,6 +171,18 @@ class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if name not in self.models:
             raise _unknown("model", name, self.models)
         return self.models[name]
+
+    def quality_of(self, name: str) -> Quality:
+        """What the levels of a model are held to: the general thresholds, and the model's own before those.
+
+        Raises:
+            CatalogError: there is no such model; or it names a threshold that isn't known, or out of range.
+        """
+        own = self.model(name).quality
+        try:
+            return msgspec.convert({**msgspec.structs.asdict(self.quality), **own}, Quality)
+        except msgspec.ValidationError as error:
+            raise CatalogError(f"models.toml: the quality of '{name}' can't be read: {error}") from error
 
     def levels(self) -> dict[str, Level]:
         """Every model at every level, by name (`mini-q4_k_m`)."""
@@ -227,6 +255,7 @@ def load(path: Path | None = None) -> Catalog:
             raise CatalogError(f"{path}: model '{name}' names no checkpoint to build its levels from.")
         if model.default_level not in _files(name, model):
             raise CatalogError(f"{path}: model '{name}' has no level '{model.default_level}', its default.")
+        catalog.quality_of(name)
         if both := model.levels.keys() & set(model.built):
             raise CatalogError(f"{path}: model '{name}': {', '.join(both)} can't be both pinned and built.")
     return catalog

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modelfiles.catalog import Artifact, Built, HubSource, WheelSource, load
+from modelfiles.catalog import Artifact, Built, HubSource, Quality, WheelSource, load
 from modelfiles.compose import FOLDER, modelfile_for, rendered, system_prompt
 from modelfiles.errors import CatalogError
 from modelfiles.grammar import parse
@@ -12,6 +12,11 @@ from modelfiles.grammar import parse
 CATALOG = load()
 
 SMALL = """
+[quality]
+kl_divergence = 0.1
+perplexity_ratio = 1.1
+top_1_agreement = 0.9
+persona_faults = 1
 [templates.t]
 text = "x"
 stop = []
@@ -122,6 +127,9 @@ def test_an_unknown_name_is_answered_with_the_known_ones(ask: object) -> None:
         ("size = 1", "size = 1\nsise = 1"),
         ("size = 1", "size = 0"),
         ("[encoders]", "[encoders"),
+        ("persona_faults = 1\n", ""),
+        ("parameters = {}", "parameters = {}\nquality = {top_1_agreement = 2.0}"),
+        ("parameters = {}", "parameters = {}\nquality = {kl = 0.1}"),
     ],
 )
 def test_a_catalogue_with_a_mistake_is_refused(tmp_path: Path, old: str, new: str) -> None:
@@ -129,6 +137,14 @@ def test_a_catalogue_with_a_mistake_is_refused(tmp_path: Path, old: str, new: st
     assert load(write(tmp_path, SMALL)).file("m").file == "m.gguf"
     with pytest.raises(CatalogError, match=r"models\.toml"):
         load(write(tmp_path, SMALL.replace(old, new)))
+
+
+def test_a_model_may_have_thresholds_of_its_own(tmp_path: Path) -> None:
+    """What it names is its own, and the rest is what holds for every model."""
+    own = "parameters = {}\nquality = {kl_divergence = 0.5}"
+    catalog = load(write(tmp_path, SMALL.replace("parameters = {}", own)))
+    assert catalog.quality_of("m") == Quality(0.5, 1.1, 0.9, 1)
+    assert catalog.quality == Quality(0.1, 1.1, 0.9, 1)
 
 
 def test_a_missing_catalogue_is_an_error_for_people(tmp_path: Path) -> None:
