@@ -1,6 +1,7 @@
 """Every error that making model files raises on purpose, each saying what to do about it."""
 
 from convert.errors.adapter import AdapterError
+from convert.errors.checkpoint import CheckpointError, NotANumberError, WeightRangeError
 from convert.errors.encoder import EncoderSourceError
 from convert.errors.fetching import (
     ChecksumError,
@@ -30,6 +31,7 @@ from convert.errors.quantize import (
 __all__ = [
     "AdapterError",
     "AlreadyQuantizedError",
+    "CheckpointError",
     "ChecksumError",
     "DiskFullError",
     "DiskSpaceError",
@@ -40,6 +42,7 @@ __all__ = [
     "ImatrixError",
     "ImatrixNeededError",
     "NoQuantizeSourceError",
+    "NotANumberError",
     "NotBuiltError",
     "NotFetchedError",
     "QuantizeError",
@@ -48,6 +51,7 @@ __all__ = [
     "SourceError",
     "UnknownLevelError",
     "UnusableSourceError",
+    "WeightRangeError",
     "WhereFromError",
     "WorkerKilledError",
 ]
