@@ -1,7 +1,7 @@
 """Tiny checkpoints as Hugging Face's libraries save them: every architecture and every tokenizer kind.
 
-Each is the same to the last bit wherever and whenever it is written: its weights come of integer arithmetic, and
-its tokenizer lies in tests/data/tiny_tokenizers/. The format of the weights is written here by hand, from its
+Each is the same to the last bit wherever and whenever it is written: its weights come of integer arithmetic,
+and its tokenizer lies in tests/data/tiny_tokenizers/. The format of the weights is written here by hand, from its
 description (https://huggingface.co/docs/safetensors/index#format), not by the code that the tests are about.
 """
 

@@ -7,7 +7,7 @@ from modelfiles.errors import FutFutError
 
 
 class CheckpointError(FutFutError):
-    """A folder isn't a checkpoint that can be converted; `problems` names each thing, and what to do about it."""
+    """A folder isn't a checkpoint that can be converted: each of its problems, and what to do about it."""
 
     def __init__(self, folder: Path, problems: Sequence[str]) -> None:
         self.folder = folder
@@ -17,7 +17,7 @@ class CheckpointError(FutFutError):
 
 
 class WeightRangeError(FutFutError):
-    """A weight doesn't fit the numbers that it is to be stored as. `largest` is the greatest magnitude found."""
+    """A weight doesn't fit the numbers that it is to be stored as. `largest` is the greatest magnitude."""
 
     def __init__(self, tensor: str, largest: float, output: str) -> None:
         self.tensor = tensor

@@ -1,0 +1,139 @@
+"""Open a checkpoint: everything that could go wrong with it later goes wrong here, all at once."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from convert.architectures import ARCHITECTURES, Architecture
+from convert.checkpoint.hyperparameters import read_hyperparameters
+from convert.checkpoint.listing import listed
+from convert.checkpoint.shards import WeightFiles, read_weight_files
+from convert.checkpoint.tensor import Tensor
+from convert.errors import CheckpointError
+
+CONFIG = "config.json"
+TOKENIZERS = ("tokenizer.model", "tokenizer.json")
+ADAPTER = "adapter_config.json"
+
+# Saved by older versions of transformers, and computed from config.json by newer ones.
+_COMPUTED = (".rotary_emb.inv_freq",)
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """A checkpoint that was found to be whole. `tensors` are those of its architecture, by name."""
+
+    folder: Path
+    architecture: str
+    config: dict[str, Any]
+    tensors: Mapping[str, Tensor]
+
+
+def open_checkpoint(folder: Path) -> Checkpoint:
+    """Read what a folder says of its model, and check that all of the model is there. No weight is read.
+
+    Raises:
+        CheckpointError: it isn't a checkpoint, or not one that can be converted; names every problem.
+        OSError: a file can't be read.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(
+            folder, ["there is no such folder. Name one with config.json and weights in it."]
+        )
+    config = _read_config(folder)
+    architecture = _architecture(folder, config)
+    weights = read_weight_files(folder)
+    problems = [*_quantized(config, weights), *weights.problems]
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        problems.append(
+            f"its tokenizer is missing ({' or '.join(TOKENIZERS)}). Copy it from the model that it was tuned "
+            f"from."
+        )
+    try:
+        sizes = read_hyperparameters(config).sizes
+    except ValueError as error:
+        raise CheckpointError(folder, [*problems, f"{error}."]) from error
+    expected = {tensor.name: tensor.shape for tensor in architecture.tensors(sizes)}
+    tied = {architecture.output.name} if sizes.tied else set()
+    if not problems:
+        problems = _tensor_problems(
+            expected, {name: each.shape for name, each in weights.tensors.items()}, tied
+        )
+    if problems:
+        raise CheckpointError(folder, problems)
+    return Checkpoint(folder, architecture.name, config, {name: weights.tensors[name] for name in expected})
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG
+    if not path.is_file():
+        if (folder / ADAPTER).is_file():
+            raise CheckpointError(
+                folder, ["it holds an adapter (LoRA), no model. See: futfut-convert adapter --help"]
+            )
+        raise CheckpointError(
+            folder, [f"there is no {CONFIG} in it: it is no checkpoint, or its fetch was cut short."]
+        )
+    try:
+        config = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise CheckpointError(folder, [f"{CONFIG} can't be read: {error}. Fetch it again."]) from error
+    if not isinstance(config, dict):
+        raise CheckpointError(folder, [f"{CONFIG} holds no object. Fetch it again."])
+    return config
+
+
+def _architecture(folder: Path, config: Mapping[str, Any]) -> Architecture:
+    named = config.get("architectures") or ["none"]
+    if named[0] not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        problem = (
+            f"its architecture is {named[0]}, and only {known} can be converted here. llama.cpp's own "
+            f"convert_hf_to_gguf.py may know it; put the file that it makes into models/."
+        )
+        raise CheckpointError(folder, [problem])
+    return ARCHITECTURES[named[0]]
+
+
+def _quantized(config: Mapping[str, Any], weights: WeightFiles) -> list[str]:
+    """What says that weights are quantized already: the config, or numbers that no weight is trained in."""
+    advice = (
+        "Quantizing again would add error to error: take the repository with the full weights "
+        "(merge an adapter into those), and quantize that."
+    )
+    if (quantization := config.get("quantization_config")) is not None:
+        method = quantization.get("quant_method") if isinstance(quantization, dict) else None
+        return [f"it is quantized already ({method or 'quantization_config in config.json'}). {advice}"]
+    if weights.unread:
+        kinds = ", ".join(sorted({tensor.dtype for tensor in weights.unread}))
+        names = listed(tensor.name for tensor in weights.unread)
+        return [f"it holds tensors of {kinds}, expected BF16, F16 or F32: {names}. {advice}"]
+    return []
+
+
+def _tensor_problems(
+    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], ignored: set[str]
+) -> list[str]:
+    missing = expected.keys() - found.keys()
+    extra = {name for name in found.keys() - expected.keys() - ignored if not name.endswith(_COMPUTED)}
+    misshaped = {
+        name: f"{list(found[name])}, not {list(shape)}"
+        for name, shape in expected.items()
+        if name in found and found[name] != shape
+    }
+    problems = []
+    if missing:
+        problems.append(f"tensors are missing: {listed(missing)}. Fetch or save it again, whole.")
+    if extra:
+        problems.append(
+            f"it has tensors that its architecture doesn't know: {listed(extra)}. It isn't what config.json "
+            f"says it is; merge adapters and drop added heads before saving."
+        )
+    for shapes in sorted(set(misshaped.values())):
+        names = listed(name for name, each in misshaped.items() if each == shapes)
+        problems.append(
+            f"config.json expects other shapes ({shapes}) of: {names}. They don't belong together."
+        )
+    return problems
