@@ -14,7 +14,7 @@ class UnknownLevelError(FutFutError):
         self.levels = tuple(levels)
         self.known = tuple(known)
         super().__init__(
-            f"There is no level called {', '.join(self.levels)}. llama.cpp has: {', '.join(self.known)}. "
+            f"There is no level called {', '.join(map(repr, self.levels))}. llama.cpp has: {', '.join(self.known)}. "
             f"If in doubt, take q4_k_m."
         )
 
@@ -71,8 +71,8 @@ class ImatrixNeededError(FutFutError):
         self.levels = tuple(levels)
         super().__init__(
             f"{', '.join(self.levels)} can't be made without an importance matrix: with so few bits "
-            f"llama.cpp must know which weights matter. Make one with llama.cpp's llama-imatrix on Korean text "
-            f"and name it with --imatrix, or take a level that needs none, such as q3_k_m or q2_k."
+            f"llama.cpp must know which weights matter. Make one with llama.cpp's llama-imatrix on Korean "
+            f"text and name it with --imatrix, or take a level that needs none, such as q3_k_m or q2_k."
         )
 
 
