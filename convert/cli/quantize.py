@@ -25,7 +25,6 @@ from modelfiles.catalog import load
         "  q3_k_m   4.0 GB  noticeably worse: only where 4 bits don't fit",
         "  q2_k     3.2 GB  a last resort",
         "Others are listed if you ask for one that isn't there. The smallest need --imatrix.",
-        "",
         "Examples:",
         "  futfut-convert quantize small",
         "  futfut-convert quantize big --levels q4_k_m,q5_k_m,q8_0",
@@ -52,13 +51,13 @@ from modelfiles.catalog import load
     help="Take a source that is quantized already. The result is worse than the level says.",
 )
 @home_option
-def command(  # noqa: PLR0913, PLR0917 - one parameter an option
+def command(  # noqa: PLR0917 - one parameter an option
     model: str, levels: str, imatrix: Path | None, threads: int | None, requantize: bool, home: Path
 ) -> None:
     """Quantize a model with llama.cpp: HOME/models/MODEL-f16.gguf (or -bf16, -f32), or a file of yours.
 
-    Each level is checked first, then made beside the source as MODEL-LEVEL.gguf. One that is there and fresh is
-    left alone. Ctrl-C leaves nothing half-made; the same command goes on with the levels that are missing.
+    Each level is checked first, then made beside the source as MODEL-LEVEL.gguf. One that is there and fresh
+    is left alone. Ctrl-C leaves nothing half-made; the same command goes on with the levels that are missing.
     """
     source = _source(model, home / "models")
     names = dict.fromkeys(name.strip().lower() for name in levels.split(","))

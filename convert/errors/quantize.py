@@ -14,8 +14,8 @@ class UnknownLevelError(FutFutError):
         self.levels = tuple(levels)
         self.known = tuple(known)
         super().__init__(
-            f"There is no level called {', '.join(map(repr, self.levels))}. llama.cpp has: {', '.join(self.known)}. "
-            f"If in doubt, take q4_k_m."
+            f"There is no level called {', '.join(map(repr, self.levels))}. llama.cpp has: "
+            f"{', '.join(self.known)}. If in doubt, take q4_k_m."
         )
 
 

@@ -10,6 +10,8 @@ import msgspec
 
 from convert.quantize.job import Ended, Job, Line, Message
 
+_PREFIX = "llama_model_quantize: failed to quantize: "
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """How a worker process ended.
@@ -70,7 +72,7 @@ def _listen(output: Iterable[bytes], seen: Callable[[int], None]) -> tuple[list[
         else:
             complaints.append(message)
     # Frames of "====" around an error say nothing.
-    return logs, [text.strip() for text in complaints if text.strip(" =\n")]
+    return logs, [text.removeprefix(_PREFIX).strip() for text in complaints if text.strip(" =\n")]
 
 
 def _decoded(raw: bytes) -> Message | str:
