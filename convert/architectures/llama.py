@@ -19,5 +19,7 @@ LLAMA = Architecture(
     ),
     norm=Weight("model.norm.weight", "output_norm.weight", ("hidden",)),
     output=Weight("lm_head.weight", "output.weight", ("vocabulary", "hidden")),
-    size_keys=frozenset({"vocab_size", "rope.dimension_count", "attention.key_length"}),
+    further_keys=frozenset(
+        {"vocab_size", "rope.dimension_count", "attention.key_length", "add_space_prefix"}
+    ),
 )

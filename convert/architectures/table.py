@@ -7,7 +7,7 @@ import msgspec
 
 Dimension = Literal["vocabulary", "hidden", "inner", "query", "key"]
 Heads = Literal["heads", "kv_heads"]
-SizeKey = Literal["vocab_size", "rope.dimension_count", "attention.key_length"]
+FurtherKey = Literal["vocab_size", "rope.dimension_count", "attention.key_length", "add_space_prefix"]
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class Architecture(msgspec.Struct, frozen=True):
     """A kind of model: `name` as config.json has it, `gguf` as GGUF calls it, and its tensors.
 
     `layer` are those that each layer has, named within the layer. `output` is missing where the embeddings
-    serve as output, too. `size_keys` are the sizes that GGUF is told beside those of every architecture.
+    serve as output, too. `further_keys` are what GGUF is told beside what it is told of every architecture.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Architecture(msgspec.Struct, frozen=True):
     layer: tuple[Weight, ...]
     norm: Weight
     output: Weight
-    size_keys: frozenset[SizeKey] = frozenset()
+    further_keys: frozenset[FurtherKey] = frozenset()
 
     def tensors(self, sizes: Sizes) -> Iterator[PlannedTensor]:
         """All tensors of a model of these sizes, in the order in which they are used."""
