@@ -1,6 +1,8 @@
 """A hub of the tests' own, in place of the real one."""
 
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +16,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with serving(state):
         point_hub_at(monkeypatch, state.port)
         monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000)
-        monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
+        impatient = SimpleNamespace(**vars(time) | {"sleep": lambda _: None})
+        monkeypatch.setattr("huggingface_hub.file_download.time", impatient)
+        monkeypatch.setattr("huggingface_hub.utils._http.time", impatient)
         monkeypatch.setattr("convert.fetching.hub_answers.WAITS_SECONDS", (0, 0))
         yield state
