@@ -37,10 +37,10 @@ def where_from(text: str) -> LocalFolder | HubRepository:
     Raises:
         WhereFromError: it is neither.
     """
-    path = Path(text).expanduser()
-    if path.is_dir():
+    path = Path(text).expanduser() if text.split("/")[0] == "~" else Path(text)
+    if text and path.is_dir():
         return LocalFolder(path)
-    if path.exists():
+    if path.is_file():
         raise WhereFromError(text, f"is a file: the folder that it lies in is meant, {path.parent}")
     if "://" in text:
         raise WhereFromError(text, "is an address: the last two parts of it are the repository's name")
