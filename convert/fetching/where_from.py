@@ -37,7 +37,7 @@ def where_from(text: str) -> LocalFolder | HubRepository:
     Raises:
         WhereFromError: it is neither.
     """
-    path = Path(text).expanduser() if text.split("/")[0] == "~" else Path(text)
+    path = Path(text).expanduser() if text == "~" or text.startswith("~/") else Path(text)
     if text and path.is_dir():
         return LocalFolder(path)
     if path.is_file():
