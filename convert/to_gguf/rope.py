@@ -13,19 +13,14 @@ from convert.checkpoint.tensor import FloatArray
 
 def frequency_factors(base: float, head_dim: int, scaling: Llama3Scaling) -> FloatArray:
     """One factor for each pair of numbers that is turned, `(head_dim / 2,)`: 1 leaves its frequency alone."""
-    # In float32 from the start, as the models compute them.
+    # In float32 all the way, dividing by way of reciprocals, as PyTorch does where models are trained: what is
+    # exact in between would be another number at the end. Powers alone are rounded right there.
+    one = np.float32(1)
+    factor, low, high = map(np.float32, (scaling.factor, scaling.low_freq_factor, scaling.high_freq_factor))
     exponents = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
-    frequencies = 1 / np.float32(base) ** exponents
-    factors = [_factor(2 * math.pi / float(frequency), scaling) for frequency in frequencies]
-    return np.array(factors, dtype=np.float32)
-
-
-def _factor(wavelength: float, scaling: Llama3Scaling) -> float:
-    """What the frequency of a wavelength, in tokens, is divided by."""
-    turns = scaling.original_context / wavelength
-    if turns > scaling.high_freq_factor:
-        return 1
-    if turns < scaling.low_freq_factor:
-        return scaling.factor
-    between = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)
-    return 1 / ((1 - between) / scaling.factor + between)
+    frequencies = one / np.power(base, exponents, dtype=np.float64).astype(np.float32)
+    wavelengths = one / frequencies * np.float32(2 * math.pi)
+    turns = one / wavelengths * np.float32(scaling.original_context)
+    between = (turns - low) / (high - low)
+    factors = one / ((one - between) / factor + between)
+    return np.where(turns > high, one, np.where(turns < low, factor, factors))
