@@ -71,7 +71,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         if (folder / ADAPTER).is_file():
             raise CheckpointError(
-                folder, ["it holds an adapter (LoRA), no model. See: futfut-convert adapter --help"]
+                folder,
+                ["it holds an adapter (LoRA), no model. Name its base with --from, and this with --adapter."],
             )
         raise CheckpointError(
             folder, [f"there is no {CONFIG} in it: it is no checkpoint, or its fetch was cut short."]

@@ -13,8 +13,8 @@ from convert.checkpoint.tensor import FloatArray
 
 def frequency_factors(base: float, head_dim: int, scaling: Llama3Scaling) -> FloatArray:
     """One factor for each pair of numbers that is turned, `(head_dim / 2,)`: 1 leaves its frequency alone."""
-    # In float32 all the way, dividing by way of reciprocals, as PyTorch does where models are trained: what is
-    # exact in between would be another number at the end. Powers alone are rounded right there.
+    # In float32 all the way, dividing by way of reciprocals, as PyTorch does where models are trained: what
+    # is exact in between would be another number at the end.
     one = np.float32(1)
     factor, low, high = map(np.float32, (scaling.factor, scaling.low_freq_factor, scaling.high_freq_factor))
     exponents = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
