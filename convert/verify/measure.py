@@ -1,0 +1,94 @@
+"""Has measuring processes do their work, and tells how it goes."""
+
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+from convert.verify.divergence import Divergence
+from convert.verify.job import Compared, CompareJob, Measured, Speed, Tried, TryJob
+from convert.verify.pace import Pace, duration
+from convert.verify.process import run_job
+from convert.verify.questions import QUESTIONS
+from modelfiles.grammar import Modelfile
+from modelfiles.progress import Progress
+from modelfiles.smoke import faults, markup_of, question_of
+
+# More than enough text to measure reading speed on, whatever the tokenizer.
+_SPEED_CHARACTERS = 4000
+# Beside the file, memory holds the context, the buffers and everything else on the machine.
+_MEMORY_FOR_FILE = 0.85
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """How a model runs, and what was wrong with its answers: one entry for each that was."""
+
+    speed: Speed
+    faults: tuple[str, ...]
+
+
+def measure_divergence(job: CompareJob, progress: Progress) -> dict[Path, Divergence]:
+    """How far each file, the reference among them, is from the reference.
+
+    Raises:
+        MeasureError, MeasureKilledError, TextTooShortError: as `run_job`.
+    """
+    pace = Pace([job.reference, *job.levels.values()])
+    found: dict[Path, Divergence] = {}
+    last = time.monotonic()
+    for message in run_job(job):
+        if isinstance(message, Measured):
+            now = time.monotonic()
+            pace.measured(message.model, now - last)
+            last = now
+            progress.say(
+                f"  window {message.position} of {message.windows}: {message.model.name}, "
+                f"about {duration(pace.remaining(message.windows))} left"
+            )
+        elif isinstance(message, Compared):
+            found = {path: message.levels[name] for name, path in job.levels.items()}
+            found[job.reference] = message.reference
+    return found
+
+
+def try_out(path: Path, modelfile: Modelfile, text: str, threads: int, progress: Progress) -> Trial | None:
+    """Run a model: how fast and large it is, and what is wrong with its answers.
+
+    Returns:
+        None if it is too large for this machine's memory: each answer would take minutes, from disk.
+
+    Raises:
+        MeasureError, MeasureKilledError: as `run_job`.
+    """
+    if path.stat().st_size > _MEMORY_FOR_FILE * _memory_bytes():
+        progress.say(f"  {path.name}: not run, it is too large for this machine's memory")
+        return None
+    progress.say(f"  {path.name}: speed, and {len(QUESTIONS)} questions")
+    job = TryJob(
+        path,
+        text[:_SPEED_CHARACTERS],
+        QUESTIONS,
+        modelfile.system,
+        modelfile.values("stop"),
+        repeat_penalty=float(_last(modelfile, "repeat_penalty", "1.1")),
+        context_tokens=int(_last(modelfile, "num_ctx", "4096")),
+        threads=threads,
+    )
+    (tried,) = [message for message in run_job(job) if isinstance(message, Tried)]
+    markup = markup_of(modelfile)
+    wrong = tuple(
+        f"'{question_of(question)}': {fault}"
+        for question, answer in zip(QUESTIONS, tried.answers, strict=True)
+        for fault in faults(answer.text, answer.unended, markup)[:1]
+    )
+    return Trial(tried.speed, wrong)
+
+
+# The defaults are Ollama's (docs/modelfile.md).
+def _last(modelfile: Modelfile, parameter: str, default: str) -> str:
+    return (default, *modelfile.values(parameter))[-1]
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

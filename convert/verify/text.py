@@ -1,0 +1,32 @@
+"""The text that levels are measured on: Korean of the kind that the service reads and writes."""
+
+from pathlib import Path
+
+from convert.errors import VerifyTextError
+from convert.verify.questions import QUESTIONS
+
+_KINDS = {".md", ".txt", ".csv"}
+
+
+def read_text(path: Path) -> str:
+    """The persona questions, and behind them a file, or the plain text of a folder in the order of its names.
+
+    Raises:
+        VerifyTextError: there is none, or it isn't UTF-8.
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _KINDS and file.is_file())
+    else:
+        files = [path]
+    if not files:
+        raise VerifyTextError(path, f"it holds no text ({', '.join(sorted(_KINDS))})")
+    return "\n\n".join([*QUESTIONS, *(_read(file) for file in files)])
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig").strip()
+    except OSError as error:
+        raise VerifyTextError(file, f"it can't be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise VerifyTextError(file, "it isn't text in UTF-8") from error
