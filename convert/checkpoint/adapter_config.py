@@ -62,6 +62,14 @@ class AdapterConfig(msgspec.Struct, frozen=True):
     base_model_name_or_path: str | None = None
     revision: str | None = None
 
+    def __post_init__(self) -> None:
+        for pattern in (*(self.rank_pattern or {}), *(self.alpha_pattern or {})):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                # msgspec makes a ValidationError of it.
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+
     def rank(self, module: str) -> int:
         """The rank that a module such as `model.layers.0.self_attn.q_proj` was adapted with."""
         return _of_pattern(self.rank_pattern, module, self.r)

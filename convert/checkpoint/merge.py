@@ -9,10 +9,14 @@ from collections.abc import Mapping
 import msgspec
 
 from convert.checkpoint.adapter import Adapter
+from convert.checkpoint.adapter_config import MERGE_THERE
+from convert.checkpoint.listing import listed
 from convert.checkpoint.low_rank import LowRank
 from convert.checkpoint.open import Checkpoint
 from convert.checkpoint.tensor import FloatArray, StoredType, Tensor
 from convert.errors import AdapterError
+
+_OUTPUT = "lm_head.weight"
 
 
 def merged(base: Checkpoint, adapter: Adapter) -> Checkpoint:
@@ -33,15 +37,22 @@ def require_fit(base: Checkpoint, adapter: Adapter) -> None:
     Raises:
         AdapterError: lists every weight that doesn't fit.
     """
-    problems = []
+    missing = [name for name in adapter.updates if name not in base.tensors]
+    misshaped: dict[str, list[str]] = {}
     for name, update in adapter.updates.items():
-        if name not in base.tensors:
-            problems.append(f"the base has no {name}")
-        elif base.tensors[name].shape != update.shape:
-            problems.append(f"{name} is {base.tensors[name].shape} in the base, but {update.shape} here")
+        if name in base.tensors and base.tensors[name].shape != update.shape:
+            shapes = f"{list(base.tensors[name].shape)} in the base, but {list(update.shape)} here"
+            misshaped.setdefault(shapes, []).append(name)
+    if missing == [_OUTPUT] and base.config.get("tie_word_embeddings"):
+        tied = (
+            f"it adapts {_OUTPUT}, which its base doesn't have: its embeddings serve as output. {MERGE_THERE}"
+        )
+        raise AdapterError(adapter.folder, [tied])
+    problems = [f"the base has no {listed(missing)}"] if missing else []
+    problems += [f"{listed(names)} is {shapes}" for shapes, names in misshaped.items()]
     if problems:
-        trained_on = adapter.base_repository or "another model"
-        problems.append(f"use the base it was trained on ({trained_on}), not {base.folder}")
+        trained_on = adapter.base_repository or "see its model card"
+        problems.append(f"use the base that it was trained on ({trained_on}), not {base.folder}")
         raise AdapterError(adapter.folder, problems)
 
 

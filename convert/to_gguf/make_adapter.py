@@ -1,0 +1,55 @@
+"""An adapter's GGUF file: made once, and again when the adapter or its base has changed."""
+
+import hashlib
+from pathlib import Path
+
+from convert.checkpoint.adapter import open_adapter
+from convert.checkpoint.digest import input_digest
+from convert.checkpoint.open import CONFIG, open_checkpoint
+from convert.recipe import is_fresh, remember_recipe
+from convert.staging import put_in_place, staging_folder
+from convert.to_gguf.adapter import convert_adapter
+from convert.to_gguf.weights import OutputType
+from modelfiles.progress import Progress
+
+# Another one makes every file anew: to be raised when the same adapter gives other bytes than before.
+_CONVERTER = "1"
+
+
+def make_adapter(
+    folder: Path, base: Path, out: Path, *, output: OutputType = "f32", progress: Progress
+) -> Path:
+    """Convert the adapter in `folder`, trained on the checkpoint in `base`, to `out`; returns `out`.
+
+    A file that this very adapter was made into is left alone. After an error or a kill, what was there before
+    is still there, whole.
+
+    Raises:
+        AdapterError, CheckpointError: something is wrong with the adapter or its base, or they don't fit.
+        NotANumberError, WeightRangeError: a weight can't be stored.
+        DiskSpaceError: there isn't room for the file.
+        FetchBusyError: another process is making it.
+        OSError: a file can't be read or written.
+    """
+    adapter, checkpoint = open_adapter(folder), open_checkpoint(base)
+    recipe = {
+        "adapter": input_digest(folder, progress),
+        # Of the base, only what kind of model it is and its sizes decide the file.
+        "base": hashlib.sha256((base / CONFIG).read_bytes()).hexdigest(),
+        "output": output,
+        "converter": _CONVERTER,
+    }
+    if is_fresh(out, recipe):
+        progress.say(f"{out.name}: already there, and fresh")
+        return out
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with staging_folder(out.parent, out.name) as staging:
+        part = staging / out.name
+        try:
+            convert_adapter(adapter, checkpoint, part, output=output, progress=progress)
+            put_in_place(part, out)
+        finally:
+            part.unlink(missing_ok=True)
+        remember_recipe(out, recipe)
+    progress.say(f"{out.name}: made, {out.stat().st_size / 1e6:,.1f} MB")
+    return out

@@ -1,0 +1,121 @@
+"""An adapter merged into its base."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from convert.checkpoint.adapter import Adapter, open_adapter
+from convert.checkpoint.low_rank import LowRank
+from convert.checkpoint.merge import merged
+from convert.checkpoint.open import Checkpoint, open_checkpoint
+from convert.checkpoint.tensor import StoredType, Tensor
+from convert.errors import AdapterError
+from tests.adapter_cases import write_case
+from tests.tiny_adapter import TinyAdapter, write_adapter
+from tests.tiny_checkpoint import CASES as CHECKPOINTS
+from tests.tiny_checkpoint import write_tiny_checkpoint
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A tensor in memory."""
+
+    numbers: Matrix
+    stored_as: StoredType = "F32"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows first."""
+        return self.numbers.shape
+
+    def rows(self, start: int, stop: int) -> Matrix:
+        """The same numbers, no copy of them."""
+        return self.numbers[start:stop]
+
+
+def matrix(draw: st.DrawFn, rows: int, columns: int) -> Matrix:
+    seed = draw(st.integers(0, 2**32 - 1))
+    size = draw(st.sampled_from([1e-3, 1.0, 1e3]))
+    return np.random.default_rng(seed).normal(scale=size, size=(rows, columns)).astype(np.float32)
+
+
+@st.composite
+def updates(draw: st.DrawFn) -> tuple[Matrix, Matrix, Matrix, float]:
+    rows, columns, rank = (draw(st.integers(1, most)) for most in (40, 40, 9))
+    alpha = draw(st.floats(0.125, 256))
+    return matrix(draw, rows, columns), matrix(draw, rank, columns), matrix(draw, rows, rank), alpha
+
+
+@given(updates(), st.data())
+def test_the_sum(update: tuple[Matrix, Matrix, Matrix, float], data: st.DataObject) -> None:
+    """Any rows of the merged weight are those of base + alpha/rank·B·A, to float32's rounding."""
+    base, a, b, alpha = update
+    stop = data.draw(st.integers(0, len(base)))
+    start = data.draw(st.integers(0, stop))
+    scale = alpha / len(a)
+    exact = base.astype(np.float64) + scale * b.astype(np.float64) @ a.astype(np.float64)
+    magnitudes = np.abs(base) + scale * np.abs(b).astype(np.float64) @ np.abs(a).astype(np.float64)
+    found = weight(base, a, b, alpha).rows(start, stop)
+    assert found.dtype == np.float32
+    assert found.shape == (stop - start, base.shape[1])
+    # One rounding for each product and each sum, of at most half a unit in the last place.
+    error = np.abs(found - exact[start:stop])
+    assert (error <= (len(a) + 3) * 2.0**-24 * magnitudes[start:stop] + 1e-40).all()
+
+
+def weight(base: Matrix, a: Matrix, b: Matrix, alpha: float) -> Tensor:
+    """One weight of a merged checkpoint."""
+    update = LowRank(Held(a), Held(b), alpha)
+    whole = Checkpoint(Path("base"), "LlamaForCausalLM", {}, {"w": Held(base, "BF16")})
+    tensor = merged(whole, Adapter(Path("lora"), alpha, {"w": update}, None, None)).tensors["w"]
+    assert (tensor.shape, tensor.stored_as) == (base.shape, "BF16")
+    return tensor
+
+
+def test_only_targets_change(tmp_path: Path) -> None:
+    """What the adapter doesn't update is the base's very tensor, and so is all else of the checkpoint."""
+    folder, adapter_folder = write_case("ranks-by-layer", tmp_path)
+    base, adapter = open_checkpoint(folder), open_adapter(adapter_folder)
+    whole = merged(base, adapter)
+    assert (whole.folder, whole.architecture, whole.config) == (base.folder, base.architecture, base.config)
+    assert list(whole.tensors) == list(base.tensors)
+    changed = {name for name, tensor in whole.tensors.items() if tensor is not base.tensors[name]}
+    assert changed == set(adapter.updates)
+    assert len(changed) == 4
+
+
+def test_another_base(tmp_path: Path) -> None:
+    """Weights that the base doesn't have, or has in another shape, are all named, and the base to take."""
+    base = open_checkpoint(write_tiny_checkpoint(tmp_path / "base", CHECKPOINTS["zephyr-bf16"]))
+    modules = {
+        "model.layers.0.self_attn.q_proj": (64, 64),
+        "model.layers.0.self_attn.k_proj": (64, 64),
+        "model.layers.1.self_attn.k_proj": (64, 64),
+        "model.layers.1.mlp.fc1": (96, 64),
+        "model.layers.9.self_attn.q_proj": (64, 64),
+    }
+    config = {"base_model_name_or_path": "HuggingFaceH4/zephyr-7b-beta"}
+    adapter = open_adapter(write_adapter(tmp_path / "lora", TinyAdapter(modules, config=config)))
+    with pytest.raises(AdapterError) as caught:
+        merged(base, adapter)
+    assert caught.value.problems == (
+        "the base has no model.layers.{1}.mlp.fc1.weight, model.layers.{9}.self_attn.q_proj.weight",
+        "model.layers.{0-1}.self_attn.k_proj.weight is [32, 64] in the base, but [64, 64] here",
+        f"use the base that it was trained on (HuggingFaceH4/zephyr-7b-beta), not {base.folder}",
+    )
+
+
+def test_output_of_tied_embeddings(tmp_path: Path) -> None:
+    """Where the embeddings serve as output, adapting the output alone is refused for that reason."""
+    base = open_checkpoint(write_tiny_checkpoint(tmp_path / "base", CHECKPOINTS["qwen2-tied"]))
+    modules = {"lm_head": (base.config["vocab_size"], 64)}
+    adapter = open_adapter(write_adapter(tmp_path / "lora", TinyAdapter(modules)))
+    with pytest.raises(AdapterError, match="its embeddings serve as output"):
+        merged(base, adapter)
