@@ -48,10 +48,10 @@ def read_rope(config: Mapping[str, Any]) -> Rope:
         if kind == "default":
             return msgspec.convert({"base": base}, Rope, strict=False)
         if kind == "linear":
-            return msgspec.convert({"base": base, "linear": found.get("factor")}, Rope, strict=False)
+            return Rope(base=float(base), linear=float(found["factor"]))
         if kind == "llama3":
             return msgspec.convert({"base": base, "llama3": found}, Rope, strict=False)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, KeyError, TypeError) as error:
         raise ValueError(f"its positions ({kind}) can't be read: {error}") from error
     raise ValueError(
         f"its positions are scaled by '{kind}', and only default, linear and llama3 are carried over"

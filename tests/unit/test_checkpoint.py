@@ -1,0 +1,288 @@
+"""A checkpoint is opened whole or not at all: each refusal is provoked by a file that deserves it."""
+
+import json
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convert.checkpoint.digest import input_digest
+from convert.checkpoint.listing import listed
+from convert.checkpoint.open import open_checkpoint
+from convert.checkpoint.safetensors import read_header
+from convert.errors import CheckpointError
+from modelfiles.progress import Unseen
+from tests.tiny_checkpoint import CASES, TinyCheckpoint, write_safetensors, write_tiny_checkpoint
+
+TENSORS_OF_LLAMA = 21  # nine in each of two layers, embeddings, norm, output
+
+
+def change(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    """Edit a JSON file in place."""
+    content = json.loads(path.read_bytes())
+    edit(content)
+    path.write_text(json.dumps(content))
+
+
+def change_header(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    """Edit what a safetensors file says of its tensors, and leave their bytes as they are."""
+    content = path.read_bytes()
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + length])
+    edit(header)
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length :])
+
+
+def refusal(folder: Path) -> str:
+    """The message with which a folder is refused."""
+    with pytest.raises(CheckpointError) as refused:
+        open_checkpoint(folder)
+    return str(refused.value)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A Llama in one file."""
+    return write_tiny_checkpoint(tmp_path / "model")
+
+
+@pytest.fixture
+def sharded(tmp_path: Path) -> Path:
+    """A Llama in three files."""
+    return write_tiny_checkpoint(tmp_path / "model", TinyCheckpoint(shards=3))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_kind_opens(name: str, tmp_path: Path) -> None:
+    """Every architecture, in one file or in several, has all of its tensors."""
+    checkpoint = open_checkpoint(write_tiny_checkpoint(tmp_path / name, CASES[name]))
+    assert checkpoint.architecture == CASES[name].architecture
+    assert all(tensor.stored_as == CASES[name].stored_as for tensor in checkpoint.tensors.values())
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    """A folder that isn't there, and one with nothing in it, are told apart."""
+    assert "no such folder" in refusal(tmp_path / "nowhere")
+    assert "no config.json" in refusal(tmp_path)
+
+
+def test_adapter(folder: Path) -> None:
+    """A folder with an adapter alone says how to merge it."""
+    (folder / "config.json").rename(folder / "adapter_config.json")
+    assert "--adapter" in refusal(folder)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '"text"'])
+def test_broken_config(folder: Path, content: str) -> None:
+    """A config.json that is no object of JSON is to be fetched again."""
+    (folder / "config.json").write_text(content)
+    assert "Fetch it again" in refusal(folder)
+
+
+def test_unknown_architecture(folder: Path) -> None:
+    """An architecture without a table is named, with those that have one."""
+    change(folder / "config.json", lambda config: config.update(architectures=["GemmaForCausalLM"]))
+    message = refusal(folder)
+    assert "GemmaForCausalLM" in message
+    assert "MistralForCausalLM" in message
+
+
+@pytest.mark.parametrize("method", ["bitsandbytes", "gptq", "awq"])
+def test_quantized_by_config(folder: Path, method: str) -> None:
+    """A checkpoint that says it is quantized is refused, whatever is in it."""
+    quantization = {"quant_method": method, "load_in_4bit": True}
+    change(folder / "config.json", lambda config: config.update(quantization_config=quantization))
+    message = refusal(folder)
+    assert method in message
+    assert "full weights" in message
+
+
+@pytest.mark.parametrize("dtype", ["U8", "I8", "I32", "F8_E4M3"])
+def test_quantized_by_numbers(folder: Path, dtype: str) -> None:
+    """So is one that holds numbers which no weight is trained in."""
+    name = "model.layers.1.mlp.up_proj.weight"
+    change_header(folder / "model.safetensors", lambda header: header[name].update(dtype=dtype))
+    message = refusal(folder)
+    assert dtype in message
+    assert "model.layers.{1}.mlp.up_proj.weight" in message
+
+
+@pytest.mark.parametrize("pickle", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.pth"])
+def test_pickles(folder: Path, pickle: str) -> None:
+    """Pickles are never opened."""
+    (folder / "model.safetensors").rename(folder / pickle)
+    message = refusal(folder)
+    assert "pickles" in message
+    assert "safe_serialization" in message
+
+
+def test_no_weights(folder: Path) -> None:
+    """A folder with everything but weights says which are looked for."""
+    (folder / "model.safetensors").unlink()
+    assert "model.safetensors" in refusal(folder)
+
+
+@pytest.mark.parametrize("left", [0, 7, 8, 100, -1, -4096])
+def test_truncated(folder: Path, left: int) -> None:
+    """A file that was cut short anywhere is found out before a weight is read."""
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:left])
+    assert "Fetch it again" in refusal(folder)
+
+
+def test_longer_than_it_says(folder: Path) -> None:
+    """So is one with more behind its last tensor."""
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes() + bytes(1))
+    assert "longer than its header says" in refusal(folder)
+
+
+def test_no_header(folder: Path) -> None:
+    """A web page that was saved in a file's place isn't taken for one."""
+    (folder / "model.safetensors").write_text("<!DOCTYPE html><html>Sign in</html>")
+    assert "no safetensors file" in refusal(folder)
+
+
+def test_offsets_that_dont_add_up(folder: Path) -> None:
+    """A tensor whose bytes aren't as many as its shape needs is named."""
+    change_header(folder / "model.safetensors", lambda header: header["lm_head.weight"].update(shape=[1, 64]))
+    assert "lm_head.weight" in refusal(folder)
+
+
+def test_missing_shards(sharded: Path) -> None:
+    """Every shard that isn't there is named."""
+    for number in (1, 3):
+        (sharded / f"model-0000{number}-of-00003.safetensors").unlink()
+    message = refusal(sharded)
+    assert "model-00001-of-00003.safetensors is missing" in message
+    assert "model-00003-of-00003.safetensors is missing" in message
+
+
+def test_missing_index(sharded: Path) -> None:
+    """Shards without their index could be any of them: it is asked for."""
+    (sharded / "model.safetensors.index.json").unlink()
+    assert "model.safetensors.index.json is missing" in refusal(sharded)
+
+
+@pytest.mark.parametrize("content", ["{", '{"weight_map": []}'])
+def test_broken_index(sharded: Path, content: str) -> None:
+    """An index that can't be read is to be fetched again."""
+    (sharded / "model.safetensors.index.json").write_text(content)
+    assert "Fetch it again" in refusal(sharded)
+
+
+def test_index_out_of_the_folder(sharded: Path) -> None:
+    """An index can't have files read that lie elsewhere."""
+    index = sharded / "model.safetensors.index.json"
+    change(index, lambda content: content["weight_map"].update({"lm_head.weight": "../secret.safetensors"}))
+    assert "outside of the folder" in refusal(sharded)
+
+
+def test_index_disagrees(sharded: Path) -> None:
+    """An index that knows fewer tensors than its files belongs to another checkpoint."""
+    change(
+        sharded / "model.safetensors.index.json", lambda content: content["weight_map"].pop("lm_head.weight")
+    )
+    assert "lm_head.weight" in refusal(sharded)
+
+
+def test_tensor_twice(sharded: Path) -> None:
+    """Two files that hold the same tensor are refused: either could be the right one."""
+    shutil.copyfile(
+        sharded / "model-00001-of-00003.safetensors", sharded / "model-00002-of-00003.safetensors"
+    )
+    assert "another file holds too" in refusal(sharded)
+
+
+def test_tensors_that_dont_fit(tmp_path: Path) -> None:
+    """Missing, extra and mis-shaped tensors are all listed, one group each, in one message."""
+    folder = write_tiny_checkpoint(tmp_path / "model", TinyCheckpoint(layers=3, inner=32))
+    change(folder / "config.json", lambda config: config.update(num_hidden_layers=2, intermediate_size=16))
+    change_header(
+        folder / "model.safetensors",
+        lambda header: header.update({"score.weight": header.pop("model.norm.weight")}),
+    )
+    missing, extra, *misshaped = refusal(folder).splitlines()[1:]
+    assert "missing: model.norm.weight." in missing
+    assert "model.layers.{2}.mlp.up_proj.weight" in extra
+    assert "score.weight" in extra
+    assert any("model.layers.{0-1}.mlp.gate_proj.weight" in line and "[32, 64]" in line for line in misshaped)
+    assert any("model.layers.{0-1}.mlp.down_proj.weight" in line and "[64, 32]" in line for line in misshaped)
+
+
+def test_tied_output_and_computed_tensors(tmp_path: Path) -> None:
+    """What is computed from the rest, and an output that the embeddings serve as, are left aside."""
+    folder = write_tiny_checkpoint(tmp_path / "model")
+    change(folder / "config.json", lambda config: config.update(tie_word_embeddings=True))
+    name = "model.layers.0.self_attn.rotary_emb.inv_freq"
+    index = {"weight_map": dict.fromkeys(read_header(folder / "model.safetensors"), "model.safetensors")}
+    index["weight_map"][name] = "old.safetensors"
+    write_safetensors(folder / "old.safetensors", {name: bytes(32)}, {name: (8,)}, "F32")
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert len(open_checkpoint(folder).tensors) == TENSORS_OF_LLAMA - 1
+
+
+def test_missing_tokenizer(folder: Path) -> None:
+    """Weights without a tokenizer are refused before they are converted."""
+    (folder / "tokenizer.json").unlink()
+    assert "tokenizer" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"hidden_act": "gelu"}, "hidden_act"),
+        ({"attention_bias": True}, "attention_bias"),
+        ({"mlp_bias": True}, "mlp_bias"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "yarn"),
+        ({"rope_scaling": {"type": "dynamic", "factor": 4.0}}, "dynamic"),
+        ({"rope_parameters": {"rope_type": "longrope"}}, "longrope"),
+        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "low_freq_factor"),
+        ({"rope_scaling": {"type": "linear"}}, "linear"),
+        ({"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
+        ({"auto_map": {"AutoModel": "modeling.py"}}, "code of its own"),
+        ({"num_hidden_layers": 0}, "num_hidden_layers"),
+        ({"num_key_value_heads": 3}, "3 key heads"),
+        ({"vocab_size": "many"}, "vocab_size"),
+    ],
+)
+def test_other_computations(folder: Path, setting: dict[str, Any], said: str) -> None:
+    """A setting that would change the computation, and isn't carried over, is refused by its name."""
+    change(folder / "config.json", lambda config: config.update(setting))
+    assert said in refusal(folder)
+
+
+def test_problems_come_together(folder: Path) -> None:
+    """One message names all that can be known at once."""
+    (folder / "tokenizer.json").unlink()
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    message = refusal(folder)
+    assert "tokenizer" in message
+    assert "pickles" in message
+
+
+@given(st.sets(st.integers(0, 40), min_size=1))
+def test_layers_are_listed_as_ranges(layers: set[int]) -> None:
+    """The ranges of a list name exactly the layers that went into it."""
+    text = listed(f"model.layers.{number}.mlp" for number in layers)
+    ranges = text.removeprefix("model.layers.{").removesuffix("}.mlp").split(",")
+    bounds = [(int(first), int(last or first)) for first, _, last in (each.partition("-") for each in ranges)]
+    assert {number for first, last in bounds for number in range(first, last + 1)} == layers
+
+
+@pytest.mark.parametrize(
+    "file", ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"]
+)
+def test_digest_sees_every_input(folder: Path, file: str) -> None:
+    """One byte of any input gives another digest; nothing changed gives the same."""
+    before = input_digest(folder, Unseen())
+    assert input_digest(folder, Unseen()) == before
+    path = folder / file
+    path.write_bytes(path.read_bytes() + b" ")
+    assert input_digest(folder, Unseen()) != before
