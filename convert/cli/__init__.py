@@ -10,7 +10,19 @@ from convert.cli.console import examples
 from modelfiles.errors import FutFutError
 
 # Each command is a module here, with its click command as `command`.
-_COMMANDS = ("adapter", "fetch", "checksum", "embedder", "gguf", "modelfiles", "quantize", "register", "use", "verify")
+_COMMANDS = (
+    "all",
+    "adapter",
+    "fetch",
+    "checksum",
+    "embedder",
+    "gguf",
+    "modelfiles",
+    "quantize",
+    "register",
+    "use",
+    "verify",
+)
 
 
 class _OnDemand(click.Group):
