@@ -15,6 +15,7 @@ from convert.errors.fetching import (
     SourceError,
     WhereFromError,
 )
+from convert.errors.pipeline import NoBaseError, NothingPassedError, NotRegisteredError, OrderError
 from convert.errors.quantize import (
     AlreadyQuantizedError,
     DiskFullError,
@@ -25,6 +26,7 @@ from convert.errors.quantize import (
     SameLevelError,
     UnknownLevelError,
     UnusableSourceError,
+    WorkerBrokenError,
     WorkerKilledError,
 )
 from convert.errors.verify import (
@@ -55,11 +57,15 @@ __all__ = [
     "LevelMissingError",
     "MeasureError",
     "MeasureKilledError",
+    "NoBaseError",
     "NoQuantizeSourceError",
     "NotANumberError",
     "NotBuiltError",
     "NotFetchedError",
+    "NotRegisteredError",
+    "NothingPassedError",
     "NothingToVerifyError",
+    "OrderError",
     "QuantizeError",
     "SameLevelError",
     "SnapshotError",
@@ -71,5 +77,6 @@ __all__ = [
     "VocabularyMismatchError",
     "WeightRangeError",
     "WhereFromError",
+    "WorkerBrokenError",
     "WorkerKilledError",
 ]

@@ -1,0 +1,34 @@
+"""The Modelfiles of levels that were made: the project's own where it has one, else one beside the file."""
+
+from pathlib import Path
+
+from convert.pipeline.order import Order
+from modelfiles.catalog import Catalog
+from modelfiles.compose import modelfile_of
+from modelfiles.find import SUFFIX, find_modelfile
+from modelfiles.grammar import Modelfile, decode, parse, render
+from modelfiles.progress import Progress
+
+
+def provide_modelfiles(
+    order: Order, catalog: Catalog, models_dir: Path, *, progress: Progress
+) -> dict[str, Modelfile]:
+    """Make sure that each level has a Modelfile; the one that is there is taken as it is.
+
+    Raises:
+        ModelfileError: one that is there can't be parsed.
+    """
+    return {level: _provide(order, level, catalog, models_dir, progress) for level in order.levels}
+
+
+def _provide(order: Order, level: str, catalog: Catalog, models_dir: Path, progress: Progress) -> Modelfile:
+    name = f"{order.name}-{level}"
+    path = find_modelfile(name, models_dir)
+    if path is None:
+        path = models_dir / f"{name}{SUFFIX}"
+        made = modelfile_of(catalog, order.model, f"./{order.file(level)}")
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_bytes(render(made).encode())
+        unfinished.replace(path)
+        progress.say(f"{path.name}: written, as for {order.model}")
+    return parse(decode(path.read_bytes()))
