@@ -73,6 +73,11 @@ class SnapshotPlan(msgspec.Struct, frozen=True):
         return sum(file.size for file in self.files)
 
     @property
+    def has_whole_weights(self) -> bool:
+        """Whether it holds a model, and not an adapter alone."""
+        return any(file.name.endswith(".safetensors") and file.name != _ADAPTER for file in self.files)
+
+    @property
     def weights_size(self) -> int:
         """Bytes of the files that hold weights."""
         return sum(file.size for file in self.files if file.name.endswith(".safetensors"))

@@ -5,7 +5,6 @@ So an interrupted run continues, and a branch that has moved costs only what has
 """
 
 import hashlib
-import re
 from pathlib import Path
 
 import msgspec
@@ -21,7 +20,6 @@ from convert.staging import put_in_place, require_space, staging_folder
 from modelfiles import file_hash
 from modelfiles.progress import Advance, Progress, Unseen
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHOWN = 10
 
 
@@ -46,10 +44,17 @@ def snapshot_size(repository: str, revision: str) -> SnapshotPlan:
 
 def complete_snapshot(repository: str, revision: str, folder: Path) -> Snapshot | None:
     """The snapshot that is known to be in the folder, if `revision` is its commit. Asks nobody."""
+    found = last_snapshot(repository, revision, folder)
+    return found if found and found.commit == revision else None
+
+
+def last_snapshot(repository: str, revision: str, folder: Path) -> Snapshot | None:
+    """The complete snapshot that was fetched at `revision`, wherever a branch is by now. Asks nobody."""
     record = read_record(folder)
-    if record is None or not _COMMIT.fullmatch(revision) or record.plan.commit != revision:
+    if record is None or record.plan.repository != repository:
         return None
-    return _snapshot(record.plan, folder) if _is_complete(record, repository, folder) else None
+    meant = revision in {record.plan.revision, record.plan.commit}
+    return _snapshot(record.plan, folder) if meant and record.is_complete(folder) else None
 
 
 def missing(plan: SnapshotPlan, folder: Path, *, progress: Progress) -> list[RemoteFile]:
@@ -81,11 +86,11 @@ def fetch_snapshot(repository: str, revision: str, folder: Path, *, progress: Pr
     try:
         plan = list_snapshot(repository, revision, progress=progress)
     except HubUnreachableError as error:
-        record = read_record(folder)
-        if record is None or record.plan.revision != revision or not _is_complete(record, repository, folder):
+        last = last_snapshot(repository, revision, folder)
+        if last is None:
             raise
-        progress.say(f"{error} The commit that is here is used: {record.plan.commit}")
-        return _snapshot(record.plan, folder)
+        progress.say(f"{error} The commit that is here is used: {last.commit}")
+        return last
     with staging_folder(folder.parent, folder.name) as staging:
         _Fetch(plan, folder, staging, progress).run()
     progress.say(f"{repository}@{plan.commit[:_SHOWN]}: every byte checked, in {folder}")
@@ -176,10 +181,6 @@ def _digest(path: Path, file: RemoteFile, progress: Progress) -> str:
     content = path.read_bytes()
     # https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324  # git's own choice
-
-
-def _is_complete(record: SnapshotRecord, repository: str, folder: Path) -> bool:
-    return record.plan.repository == repository and record.is_complete(folder)
 
 
 def _snapshot(plan: SnapshotPlan, folder: Path) -> Snapshot:

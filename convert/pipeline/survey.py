@@ -1,0 +1,149 @@
+"""Look at what is there and what the hub has, so that a plan can be made. Nothing is fetched or written."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from convert.checkpoint.adapter import is_adapter
+from convert.checkpoint.open import ADAPTER, CONFIG
+from convert.errors import CheckpointError, HubUnreachableError, NoBaseError, SnapshotError
+from convert.fetching.where_from import HubRepository, LocalFolder, is_repository
+from convert.pipeline.checkpoints import folder_of
+from convert.pipeline.order import Place
+from convert.pipeline.plan import Task
+from convert.pipeline.weights import weights_of
+from convert.quantize.levels import LEVELS
+from convert.recipe import recipe_of
+from convert.verify.report import read_report
+from modelfiles.progress import Progress
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """A place's descriptions, the bytes of its weights, and what of it has still to come from the hub.
+
+    `adapter` is None where the weights are whole.
+    """
+
+    place: Place
+    config: dict[str, Any] | None
+    adapter: dict[str, Any] | None
+    weights_size: int
+    to_fetch: int | None
+
+
+def survey(  # noqa: PLR0913  # what is asked for, by name
+    place: Place,
+    base: Place | None,
+    home: Path,
+    *,
+    name: str,
+    exact: str,
+    levels: tuple[str, ...],
+    registers: bool,
+    cores: int,
+    progress: Progress,
+) -> Task:
+    """What is known of the work before it begins.
+
+    Args:
+        place: the checkpoint, or an adapter.
+        base: what an adapter is merged into; None to take the one it names.
+        home: with checkpoints/, models/ and reports/.
+        name: what the results are called, `name-level`.
+        exact: the level that is made from the checkpoint.
+        levels: those that are wanted.
+        registers: whether Ollama is to have them. What it has already isn't asked.
+        cores: how many will compute.
+        progress: told if the hub is slow, or files of unknown origin are hashed.
+
+    Raises:
+        SnapshotError, HubUnreachableError: the repository can't be used or asked.
+        CheckpointError: the folder can't be converted.
+        NoBaseError: it is an adapter, and nobody says of what.
+    """
+    parts = [_look(place, home, progress)]
+    if parts[0].adapter is not None:
+        parts.insert(0, _look(base or _base_of(parts[0], home), home, progress))
+    fetched = [part.to_fetch for part in parts if part.to_fetch is not None]
+    # With new weights everything is made anew.
+    there = frozenset() if sum(fetched) else _there(home / "models", name, {exact, *levels})
+    report = read_report(home / "reports" / f"{name}.json")
+    return Task(
+        model=name,
+        weights=_weights(parts[0]),
+        checkpoint_size=sum(part.weights_size for part in parts),
+        to_fetch=sum(fetched) if fetched else None,
+        exact=exact,
+        levels=levels,
+        bits={level: LEVELS[level].bits_per_weight for level in (exact, *levels)},
+        fresh=there,
+        verified=there & {row.level for row in report.rows} if report else frozenset(),
+        registers=registers,
+        cores=cores,
+    )
+
+
+def _folder(place: Place, home: Path) -> Path:
+    return place.folder if isinstance(place, LocalFolder) else folder_of(place.repository, home)
+
+
+def _look(place: Place, home: Path, progress: Progress) -> _Seen:
+    if isinstance(place, LocalFolder):
+        return _seen_here(place, place.folder, to_fetch=None)
+    # huggingface-hub takes a second to import, which a folder of one's own needn't wait for.
+    from convert.fetching.snapshot import complete_snapshot, last_snapshot, missing, snapshot_size  # noqa: PLC0415
+
+    folder = folder_of(place.repository, home)
+    if complete_snapshot(place.repository, place.revision, folder):
+        return _seen_here(place, folder, to_fetch=0)
+    try:
+        listed = snapshot_size(place.repository, place.revision)
+    except HubUnreachableError:
+        if last_snapshot(place.repository, place.revision, folder):
+            return _seen_here(place, folder, to_fetch=0)
+        raise
+    to_fetch = sum(file.size for file in missing(listed, folder, progress=progress))
+    adapter = None if listed.has_whole_weights else listed.adapter
+    return _Seen(place, listed.config, adapter, listed.weights_size, to_fetch)
+
+
+def _seen_here(place: Place, folder: Path, *, to_fetch: int | None) -> _Seen:
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    adapter = _json(folder, ADAPTER) if is_adapter(folder) else None
+    return _Seen(place, _json(folder, CONFIG), adapter, size, to_fetch)
+
+
+def _json(folder: Path, name: str) -> dict[str, Any] | None:
+    path = folder / name
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise CheckpointError(folder, [f"its {name} isn't JSON ({error})"]) from error
+    return found if isinstance(found, dict) else None
+
+
+def _base_of(adapter: _Seen, home: Path) -> HubRepository:
+    config = adapter.adapter or {}
+    named = str(config.get("base_model_name_or_path") or "")
+    if not is_repository(named):
+        raise NoBaseError(_folder(adapter.place, home))
+    return HubRepository(named, str(config.get("revision") or "main"))
+
+
+def _weights(seen: _Seen) -> int:
+    try:
+        return weights_of(seen.config or {})
+    except ValueError as error:
+        if isinstance(seen.place, LocalFolder):
+            raise CheckpointError(seen.place.folder, [f"{error}."]) from error
+        raise SnapshotError(seen.place.repository, seen.place.revision, str(error)) from error
+
+
+def _there(models_dir: Path, name: str, levels: Iterable[str]) -> frozenset[str]:
+    """The levels whose files were made here and haven't been touched since."""
+    return frozenset(level for level in levels if recipe_of(models_dir / f"{name}-{level}.gguf") is not None)
