@@ -1,4 +1,4 @@
-"""The folder where a file is put together before it is checked, and its way from there into place."""
+"""The folder where a fetched or made file is put together, and its way from there into place."""
 
 import fcntl
 import os
@@ -35,7 +35,7 @@ def staging_folder(models_dir: Path, file: str) -> Iterator[Path]:
 
 
 def require_space(folder: Path, needed: int) -> None:
-    """Make sure before a long download that it will fit.
+    """Make sure before long work that what it writes will fit.
 
     Raises:
         DiskSpaceError: fewer than `needed` bytes (and a margin) are free.
