@@ -1,0 +1,139 @@
+"""Tokenizers that can't be told in GGUF's words are refused, with what to do."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gguf import TokenType
+
+from convert.checkpoint.open import open_checkpoint
+from convert.errors import CheckpointError
+from convert.to_gguf.convert import convert
+from convert.to_gguf.vocabulary import read_vocabulary
+from convert.to_gguf.vocabulary.files import read_tokenizer_files
+from convert.to_gguf.vocabulary.special import special_tokens
+from modelfiles.progress import Unseen
+from tests.tiny_checkpoint import CHATML, TinyCheckpoint, TokenizerKind, write_tiny_checkpoint
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+def written(folder: Path, kind: TokenizerKind, edit: Edit, file: str = "tokenizer.json") -> Path:
+    """A checkpoint with one of its tokenizer's files edited."""
+    write_tiny_checkpoint(folder, TinyCheckpoint(tokenizer=kind))
+    path = folder / file
+    content = json.loads(path.read_bytes())
+    edit(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def refusal(folder: Path) -> str:
+    """The message with which converting is refused."""
+    with pytest.raises(CheckpointError) as refused:
+        convert(open_checkpoint(folder), folder / "out.gguf", progress=Unseen())
+    return str(refused.value)
+
+
+OTHER_WORDS = {"type": "Split", "pattern": {"Regex": r"\w+"}, "behavior": "Isolated", "invert": False}
+
+
+@pytest.mark.parametrize(
+    ("kind", "edit", "said"),
+    [
+        ("llama3", lambda it: it["pre_tokenizer"]["pretokenizers"].__setitem__(0, OTHER_WORDS), r"\\w+"),
+        ("llama3", lambda it: it.update(pre_tokenizer=None), "no regular expression"),
+        ("llama3", lambda it: it.update(normalizer={"type": "Lowercase"}), "Lowercase"),
+        ("qwen2", lambda it: it["model"].update(ignore_merges=True), "qwen2"),
+        ("qwen2", lambda it: it["model"].update(end_of_word_suffix="</w>"), "end_of_word_suffix"),
+        ("qwen2", lambda it: it["model"].update(type="Unigram"), "Unigram"),
+        ("qwen2", lambda it: it["model"]["vocab"].update({"far": 9999}), "vocab_size"),
+        (
+            "sentencepiece-json",
+            lambda it: it["model"]["merges"].append(it["model"]["merges"][0]),
+            "tokenizer.model",
+        ),
+    ],
+)
+def test_refused(kind: TokenizerKind, edit: Edit, said: str, tmp_path: Path) -> None:
+    """What llama.cpp would cut otherwise, or has no embedding, is refused by its name."""
+    assert said in refusal(written(tmp_path / "model", kind, edit))
+
+
+def test_broken_files(tmp_path: Path) -> None:
+    """Files that can't be read are named: the tokenizer's, the model card, the sampling."""
+    folder = write_tiny_checkpoint(tmp_path / "model", TinyCheckpoint(tokenizer="sentencepiece"))
+    for name, content in {
+        "tokenizer.model": "no model",
+        "tokenizer_config.json": "{",
+        "README.md": "---\nlicense: [\n---\n",
+        "generation_config.json": "{",
+    }.items():
+        before = (folder / name).read_bytes() if (folder / name).exists() else None
+        (folder / name).write_text(content)
+        assert name in refusal(folder)
+        if before is None:
+            (folder / name).unlink()
+        else:
+            (folder / name).write_bytes(before)
+
+
+def test_types(tmp_path: Path) -> None:
+    """Markup is control, by its word or its looks; other added tokens are the user's; the rest is unused."""
+    folder = write_tiny_checkpoint(tmp_path / "model", TinyCheckpoint(tokenizer="llama3"))
+    vocabulary = read_vocabulary(read_tokenizer_files(folder), 530)
+    kinds = dict(zip(vocabulary.tokens, vocabulary.types, strict=True))
+    assert kinds["<|eot_id|>"] == kinds["<|sign_off|>"] == TokenType.CONTROL
+    assert kinds["풋풋이"] == TokenType.USER_DEFINED
+    assert kinds["Ġfutsal"] == TokenType.NORMAL
+    assert kinds["[PAD529]"] == TokenType.UNUSED
+
+
+@pytest.mark.parametrize(
+    ("single", "config", "expected"),
+    [
+        (["<s>", "A"], {}, {"bos": True}),
+        (["<s>", "A", "</s>"], {}, {"bos": True, "eos": True}),
+        (["A", "</s>"], {}, {"eos": True}),
+        (["A"], {}, {}),
+        (["<unk>", "A"], {}, {"bos": False}),
+        (["A"], {"add_bos_token": True}, {"bos": True}),
+        (["<s>", "A"], {"add_bos_token": False}, {"bos": True}),
+    ],
+)
+def test_around_a_text(
+    single: list[str], config: dict[str, bool], expected: dict[str, bool], tmp_path: Path
+) -> None:
+    """What tokenizer.json puts around a text is told; settings count where it says nothing."""
+    parts = [{"Sequence": {"id": "A"}} if part == "A" else {"SpecialToken": {"id": part}} for part in single]
+    step = {"type": "TemplateProcessing", "single": parts, "pair": [], "special_tokens": {}}
+    folder = written(tmp_path / "model", "sentencepiece-json", lambda it: it.update(post_processor=step))
+    settings = folder / "tokenizer_config.json"
+    settings.write_text(json.dumps({"bos_token": "<s>", "eos_token": {"content": "</s>"}, **config}))
+    assert special_tokens(read_tokenizer_files(folder), {}, 1000).added == expected
+
+
+def test_prefix_space(tmp_path: Path) -> None:
+    """A tokenizer.json without a step that puts a space in front says so, and llama.cpp puts none."""
+    folder = written(
+        tmp_path / "model",
+        "sentencepiece-json",
+        lambda it: it.update(normalizer={"type": "Replace", "pattern": {"String": " "}, "content": "▁"}),
+    )
+    assert read_vocabulary(read_tokenizer_files(folder), 1005).space_prefix is False
+
+
+def test_several_chat_templates(tmp_path: Path) -> None:
+    """Templates in files of their own are all carried over, by name."""
+    folder = written(
+        tmp_path / "model", "llama3", lambda it: it.pop("chat_template"), file="tokenizer_config.json"
+    )
+    (folder / "chat_template.jinja").write_text(CHATML)
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates" / "tools.jinja").write_text("tools")
+    assert read_tokenizer_files(folder).chat_template == [
+        {"name": "default", "template": CHATML},
+        {"name": "tools", "template": "tools"},
+    ]
