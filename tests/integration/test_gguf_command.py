@@ -64,7 +64,7 @@ def test_llama_cpp_runs_it(name: str, tmp_path: Path, models_dir: Path) -> None:
     """llama.cpp loads each architecture's file and goes on with a text."""
     folder = write_tiny_checkpoint(tmp_path / name, CASES[name])
     path = make_gguf("any", folder, models_dir, output="bf16", progress=Unseen())
-    llama = Llama(str(path), n_ctx=64, verbose=False)
+    llama = Llama(str(path), n_ctx=64, logits_all=True, verbose=False)
     llama.eval(llama.tokenize("풋살".encode()))
     logits = llama.scores[llama.n_tokens - 1]
     assert np.isfinite(logits).all()
