@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tests.tiny_adapter import Modules, TinyAdapter, write_adapter
 from tests.tiny_checkpoint import CASES as CHECKPOINTS
@@ -75,3 +75,33 @@ def modules_of(base: Path, checkpoint: str, targets: tuple[str, ...] = LINEAR) -
         for name, shape in shapes.items()
         if name.removesuffix(".weight").endswith(targets) and len(shape) == 2
     }
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleCase:
+    """What decides an adapter's scales, on zephyr-bf16: settings, and ranks where these change them."""
+
+    config: Mapping[str, Any]
+    ranks: Mapping[str, int] = field(default_factory=dict)
+
+
+UP_PROJECTIONS = {f"model.layers.{layer}.mlp.up_proj": 16 for layer in range(2)}
+SCALE_CASES: dict[str, ScaleCase] = {
+    "plain": ScaleCase({}),
+    "rslora": ScaleCase({"use_rslora": True}),
+    "rslora-and-patterns": ScaleCase(
+        {"use_rslora": True, "rank_pattern": {"mlp.up_proj": 16}, "alpha_pattern": {"q_proj": 3}},
+        UP_PROJECTIONS,
+    ),
+    "first-pattern-decides": ScaleCase(
+        {"alpha_pattern": {"q_proj": 3, r"layers\.1\.mlp\.down_proj": 16, "proj": 5, ".*_proj": 7}}
+    ),
+}
+
+
+def write_scale_case(name: str, folder: Path) -> tuple[Path, Path]:
+    """Write a case's checkpoint and adapter into `folder`; returns both folders."""
+    case = SCALE_CASES[name]
+    base = write_tiny_checkpoint(folder / "base", CHECKPOINTS["zephyr-bf16"])
+    spec = TinyAdapter(modules_of(base, "zephyr-bf16"), ranks=case.ranks, config=case.config)
+    return base, write_adapter(folder / name, spec)

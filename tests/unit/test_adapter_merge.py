@@ -1,5 +1,6 @@
 """An adapter merged into its base."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from convert.checkpoint.merge import merged
 from convert.checkpoint.open import Checkpoint, open_checkpoint
 from convert.checkpoint.tensor import StoredType, Tensor
 from convert.errors import AdapterError
-from tests.adapter_cases import write_case
+from tests.adapter_cases import SCALE_CASES, write_case, write_scale_case
 from tests.tiny_adapter import TinyAdapter, write_adapter
 from tests.tiny_checkpoint import CASES as CHECKPOINTS
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
 Matrix = NDArray[np.float32]
+SCALES = json.loads((Path(__file__).parents[1] / "data" / "peft_scales.json").read_bytes())
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,15 @@ def weight(base: Matrix, a: Matrix, b: Matrix, alpha: float) -> Tensor:
     tensor = merged(whole, Adapter(Path("lora"), alpha, {"w": update}, None, None)).tensors["w"]
     assert (tensor.shape, tensor.stored_as) == (base.shape, "BF16")
     return tensor
+
+
+@pytest.mark.parametrize("name", SCALE_CASES)
+def test_scales_are_those_of_peft(name: str, tmp_path: Path) -> None:
+    """Each module's update has the scale that peft itself gives it."""
+    _, folder = write_scale_case(name, tmp_path)
+    updates = open_adapter(folder).updates
+    ours = {weight.removesuffix(".weight"): each.alpha / each.rank for weight, each in updates.items()}
+    assert ours == SCALES[name]
 
 
 def test_only_targets_change(tmp_path: Path) -> None:

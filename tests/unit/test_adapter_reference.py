@@ -37,7 +37,7 @@ def test_reference(name: str, tmp_path: Path) -> None:
     [
         {"use_rslora": True},
         {"use_rslora": True, "rank_pattern": {"mlp.up_proj": 16}},
-        {"alpha_pattern": {"q_proj": 3, r"layers\\.1\\.mlp\\.down_proj": 16}},
+        {"alpha_pattern": {"q_proj": 3, r"layers\.1\.mlp\.down_proj": 16}},
     ],
 )
 def test_scales(config: dict[str, object], tmp_path: Path) -> None:
