@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import click
+from msgspec.structs import replace
 from rich.console import Console
 
 from convert.cli.console import accept_failed_option, examples, home_option, ollama_option, text_option
@@ -16,7 +17,7 @@ from convert.pipeline.order import Order, place_order
 from convert.pipeline.plan import plan, require_room
 from convert.pipeline.plan_table import table as plan_table
 from convert.pipeline.run import Result, run
-from convert.pipeline.survey import survey
+from convert.pipeline.survey import registered, survey
 from convert.progress import progress_on
 from convert.to_gguf.weights import OutputType
 from convert.verify.table import conclusion, table
@@ -68,7 +69,7 @@ from modelfiles.ollama import Ollama, Registry
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to compute on.  [default: all cores]")
 @click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing.")
-@click.option("--no-register", is_flag=True, help="Leave Ollama alone.")
+@click.option("--no-register", is_flag=True, help="Stop before Ollama, which then needn't run.")
 @accept_failed_option
 @ollama_option
 @home_option
@@ -116,16 +117,14 @@ def command(
             ollama.wait(0)  # that it is away should be told before hours of work, not behind them
             registry = Registry(ollama, catalog, home, progress, accept_failed=accept_failed)
         task = survey(
-            order.place,
-            order.base,
+            order,
             home,
-            name=order.name,
-            exact=order.output,
-            levels=order.levels,
             registers=not no_register,
             cores=threads or os.cpu_count() or 1,
             progress=progress,
         )
+        if registry is not None:
+            task = replace(task, registered=registered(task, registry))
         planned, free = plan(task), shutil.disk_usage(_existing(home)).free
         console.print(plan_table(planned, free))
         require_room(planned, home, free)

@@ -77,15 +77,11 @@ def place_order(  # noqa: PLR0913  # what a person can say
     else:
         chosen = tuple(dict.fromkeys(level.strip().lower() for level in levels.split(",") if level.strip()))
     if not chosen:
-        raise OrderError(
-            f"No level is asked for. Name some, like: futfut-convert all {model} --levels q4_k_m"
-        )
+        raise OrderError(f"No level is asked for. Name one: futfut-convert all {model} --levels q4_k_m")
     require_known(chosen)
     called = name or model
     if Path(called).name != called or called.startswith("."):
-        raise OrderError(
-            f"'{called}' can't be the beginning of a file's name. Take letters, digits, - and _."
-        )
+        raise OrderError(f"'{called}' can't begin a file's name. Take letters, digits, - and _.")
     if called != model and called in catalog.models:
         raise OrderError(
             f"models.toml has a model '{called}' of its own. Take another --name for a fine-tune of {model}."

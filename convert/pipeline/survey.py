@@ -1,23 +1,24 @@
 """Look at what is there and what the hub has, so that a plan can be made. Nothing is fetched or written."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from convert.checkpoint.adapter import is_adapter
-from convert.checkpoint.open import ADAPTER, CONFIG
+from convert.checkpoint.adapter import is_adapter, open_adapter
+from convert.checkpoint.open import ADAPTER, open_checkpoint
 from convert.errors import CheckpointError, HubUnreachableError, NoBaseError, SnapshotError
 from convert.fetching.where_from import HubRepository, LocalFolder, is_repository
 from convert.pipeline.checkpoints import folder_of
-from convert.pipeline.order import Place
+from convert.pipeline.order import Order, Place
 from convert.pipeline.plan import Task
 from convert.pipeline.weights import weights_of
 from convert.quantize.levels import LEVELS
 from convert.recipe import recipe_of
 from convert.verify.report import read_report
+from modelfiles.errors import FutFutError
+from modelfiles.ollama import Registry
 from modelfiles.progress import Progress
 
 
@@ -34,56 +35,58 @@ class _Seen(msgspec.Struct, frozen=True):
     to_fetch: int | None
 
 
-def survey(  # noqa: PLR0913  # what is asked for, by name
-    place: Place,
-    base: Place | None,
-    home: Path,
-    *,
-    name: str,
-    exact: str,
-    levels: tuple[str, ...],
-    registers: bool,
-    cores: int,
-    progress: Progress,
-) -> Task:
+def survey(order: Order, home: Path, *, registers: bool, cores: int, progress: Progress) -> Task:
     """What is known of the work before it begins.
 
     Args:
-        place: the checkpoint, or an adapter.
-        base: what an adapter is merged into; None to take the one it names.
+        order: what is to be made.
         home: with checkpoints/, models/ and reports/.
-        name: what the results are called, `name-level`.
-        exact: the level that is made from the checkpoint.
-        levels: those that are wanted.
-        registers: whether Ollama is to have them. What it has already isn't asked.
+        registers: whether Ollama is to have the levels. What it has already isn't asked: see `registered`.
         cores: how many will compute.
         progress: told if the hub is slow, or files of unknown origin are hashed.
 
     Raises:
         SnapshotError, HubUnreachableError: the repository can't be used or asked.
-        CheckpointError: the folder can't be converted.
+        CheckpointError, AdapterError: the folder can't be converted.
         NoBaseError: it is an adapter, and nobody says of what.
     """
-    parts = [_look(place, home, progress)]
+    parts = [_look(order.place, home, progress)]
     if parts[0].adapter is not None:
-        parts.insert(0, _look(base or _base_of(parts[0], home), home, progress))
+        parts.insert(0, _look(order.base or _base_of(parts[0], home), home, progress))
     fetched = [part.to_fetch for part in parts if part.to_fetch is not None]
     # With new weights everything is made anew.
-    there = frozenset() if sum(fetched) else _there(home / "models", name, {exact, *levels})
-    report = read_report(home / "reports" / f"{name}.json")
+    there = frozenset() if sum(fetched) else _there(order, home / "models")
+    report = read_report(home / "reports" / f"{order.name}.json")
     return Task(
-        model=name,
+        model=order.name,
         weights=_weights(parts[0]),
         checkpoint_size=sum(part.weights_size for part in parts),
         to_fetch=sum(fetched) if fetched else None,
-        exact=exact,
-        levels=levels,
-        bits={level: LEVELS[level].bits_per_weight for level in (exact, *levels)},
+        exact=order.output,
+        levels=order.levels,
+        bits={level: LEVELS[level].bits_per_weight for level in (order.output, *order.levels)},
         fresh=there,
         verified=there & {row.level for row in report.rows} if report else frozenset(),
         registers=registers,
         cores=cores,
     )
+
+
+def registered(task: Task, registry: Registry) -> frozenset[str]:
+    """The levels that Ollama has as their files and Modelfiles are now.
+
+    Raises:
+        OllamaError: it can't be asked.
+    """
+    return frozenset(level for level in task.levels if level in task.fresh and _has(registry, task, level))
+
+
+def _has(registry: Registry, task: Task, level: str) -> bool:
+    try:
+        source = registry.locate(f"{task.model}-{level}")
+    except FutFutError:
+        return False  # its Modelfile isn't there yet, or can't be read: told when it is registered
+    return registry.current(source) is not None
 
 
 def _folder(place: Place, home: Path) -> Path:
@@ -112,19 +115,11 @@ def _look(place: Place, home: Path, progress: Progress) -> _Seen:
 
 def _seen_here(place: Place, folder: Path, *, to_fetch: int | None) -> _Seen:
     size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    adapter = _json(folder, ADAPTER) if is_adapter(folder) else None
-    return _Seen(place, _json(folder, CONFIG), adapter, size, to_fetch)
-
-
-def _json(folder: Path, name: str) -> dict[str, Any] | None:
-    path = folder / name
-    if not path.is_file():
-        return None
-    try:
-        found = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise CheckpointError(folder, [f"its {name} isn't JSON ({error})"]) from error
-    return found if isinstance(found, dict) else None
+    # Opened as for its conversion, so that whatever is wrong with it is told now.
+    if is_adapter(folder):
+        open_adapter(folder)
+        return _Seen(place, None, json.loads((folder / ADAPTER).read_bytes()), size, to_fetch)
+    return _Seen(place, open_checkpoint(folder).config, None, size, to_fetch)
 
 
 def _base_of(adapter: _Seen, home: Path) -> HubRepository:
@@ -144,6 +139,7 @@ def _weights(seen: _Seen) -> int:
         raise SnapshotError(seen.place.repository, seen.place.revision, str(error)) from error
 
 
-def _there(models_dir: Path, name: str, levels: Iterable[str]) -> frozenset[str]:
+def _there(order: Order, models_dir: Path) -> frozenset[str]:
     """The levels whose files were made here and haven't been touched since."""
-    return frozenset(level for level in levels if recipe_of(models_dir / f"{name}-{level}.gguf") is not None)
+    levels = {order.output, *order.levels}
+    return frozenset(level for level in levels if recipe_of(models_dir / order.file(level)) is not None)

@@ -1,15 +1,14 @@
 """`futfut-convert register` and `use` as a person runs them."""
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from convert.cli import main
 from modelfiles.ollama import Ollama
 from tests.contract.ollama_home import Home
+from tests.integration.convert_command import run
 from tests.ollama_http import OllamaHttp
 from tests.tiny_model import END
 
@@ -27,13 +26,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Files alone: the commands bring their own client."""
     monkeypatch.setenv("FUTFUT_HOME", str(tmp_path / "home"))
     return Home(tmp_path, Ollama("http://127.0.0.1:1"))
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["futfut-convert", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    return int(caught.value.code or 0)
 
 
 def test_from_nothing_to_live_and_back(
