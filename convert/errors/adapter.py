@@ -12,4 +12,5 @@ class AdapterError(FutFutError):
     def __init__(self, folder: Path, problems: Sequence[str]) -> None:
         self.folder = folder
         self.problems = tuple(problems)
-        super().__init__(f"The adapter in {folder} can't be used: {'; '.join(self.problems)}.")
+        listed = "".join(f"\n- {problem}" for problem in self.problems)
+        super().__init__(f"The adapter in {folder} can't be used:{listed}")
