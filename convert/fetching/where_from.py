@@ -18,6 +18,9 @@ class LocalFolder(msgspec.Struct, frozen=True):
 
     folder: Path
 
+    def __str__(self) -> str:
+        return str(self.folder)
+
 
 class HubRepository(msgspec.Struct, frozen=True):
     """A repository of the hub at a branch, a tag or a commit."""
