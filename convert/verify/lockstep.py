@@ -36,6 +36,9 @@ def compare_levels(job: CompareJob, measured: Callable[[Measured], None]) -> Com
         chosen = windows(scorer.tokens(job.text), sample)
         per_block = min(len(chosen), windows_per_block(sample, scorer.vocabulary_size))
         block = np.empty((per_block, sample.scored, scorer.vocabulary_size), np.float32)
+    for path in job.levels.values():
+        # One that can't be loaded is told now, not after the reference's first block.
+        Scorer(path, sample, job.threads).close()
     following = chosen[:, sample.first + 1 :]
     scores: dict[str | None, list[TokenScores]] = {name: [] for name in (None, *job.levels)}
     for start in range(0, len(chosen), per_block):

@@ -78,9 +78,9 @@ def try_out(path: Path, modelfile: Modelfile, text: str, threads: int, progress:
     (tried,) = [message for message in run_job(job) if isinstance(message, Tried)]
     markup = markup_of(modelfile)
     wrong = tuple(
-        f"'{question_of(question)}': {fault}"
+        f"'{question_of(question)}': {' and '.join(found)}"
         for question, answer in zip(QUESTIONS, tried.answers, strict=True)
-        for fault in faults(answer.text, answer.unended, markup)[:1]
+        if (found := faults(answer.text, answer.unended, markup))
     )
     return Trial(tried.speed, wrong)
 

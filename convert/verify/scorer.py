@@ -45,6 +45,10 @@ class Scorer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free it; nothing may be called afterwards."""
         native.llama_batch_free(self._batch)
         native.llama_free(self._context)
         native.llama_model_free(self._model)

@@ -1,0 +1,125 @@
+"""`futfut-convert verify`: what each level of a model costs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from convert.cli.console import examples, home_option
+from convert.errors import LevelMissingError, NothingToVerifyError
+from convert.progress import progress_on
+from convert.verify.publish import publish
+from convert.verify.report import read_report
+from convert.verify.table import conclusion, table
+from convert.verify.text import read_text
+from convert.verify.verify import verify
+from convert.verify.windows import Sample
+from modelfiles.catalog import Catalog, load
+from modelfiles.compose import modelfile_for, system_prompt
+from modelfiles.grammar import Modelfile
+
+
+@click.command(
+    "verify",
+    epilog=examples(
+        "A model of models.toml, or model files of your own:",
+        "  futfut-convert verify mini",
+        "  futfut-convert verify big --tokens 512 --threads 8",
+        "  futfut-convert verify tuned-q4_k_m.gguf tuned-q8_0.gguf --against tuned-f16.gguf",
+    ),
+)
+@click.argument("names", nargs=-1, required=True, metavar="MODEL|FILE...")
+@click.option(
+    "--against",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The file that the levels are measured against.  [default: the largest]",
+)
+@click.option(
+    "--text",
+    "text_path",
+    type=click.Path(path_type=Path),
+    default=Path("corpus"),
+    show_default=True,
+    metavar="FILE|DIR",
+    help="The text they are measured on.",
+)
+@click.option(
+    "--tokens",
+    type=click.IntRange(min=1),
+    default=Sample().tokens,
+    show_default=True,
+    help="How many tokens are scored: four times as many halve the error.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to compute on.  [default: all cores]")
+@click.option("--force", is_flag=True, help="Measure again, though nothing has changed.")
+@home_option
+def command(  # click gives each option its argument
+    *,
+    names: tuple[str, ...],
+    against: Path | None,
+    text_path: Path,
+    tokens: int,
+    threads: int | None,
+    force: bool,
+    home: Path,
+) -> None:
+    """Measure what each level of a model loses against the most exact one, and judge it.
+
+    All levels of MODEL in HOME/models are measured, or the FILEs. Over the same Korean text: perplexity, KL
+    divergence, and how often both think the same token the likeliest. Then each is run: speed, memory, and
+    questions to be answered in Korean. Thresholds are in models.toml; what fails isn't registered.
+
+    The report is written to HOME/reports as JSON, PNG and SVG. What was measured before isn't measured again.
+    """
+    catalog = load()
+    model, files, modelfiles = _chosen(catalog, names, home / "models")
+    reference = against or max(files.values(), key=lambda path: path.stat().st_size)
+    if all(path == reference for path in files.values()):
+        raise NothingToVerifyError(model, reference.parent, [reference])
+    console = Console()
+    report = verify(
+        reference,
+        files,
+        modelfiles,
+        read_text(text_path),
+        catalog.quality_of(model) if model in catalog.models else catalog.quality,
+        progress=progress_on(console),
+        sample=Sample(tokens),
+        threads=threads,
+        earlier=None if force else read_report(home / "reports" / f"{model}.json"),
+    )
+    written = publish(report, files, home / "reports", model)
+    console.print(table(report))
+    for line in [*conclusion(report), *map(str, written)]:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _chosen(
+    catalog: Catalog, names: Sequence[str], models_dir: Path
+) -> tuple[str, dict[str, Path], dict[str, Modelfile]]:
+    """What the report is called, the files by level, and what they are asked by."""
+    if len(names) == 1 and names[0] in catalog.models:
+        model = names[0]
+        files = levels_of(catalog, model, models_dir)
+        if not files:
+            raise NothingToVerifyError(model, models_dir, ())
+        return model, files, {level: modelfile_for(catalog, model) for level in files}
+    files = {path.stem: path for path in map(Path, names)}
+    for path in files.values():
+        if not path.is_file():
+            raise LevelMissingError(path)
+    return (
+        min(files),
+        files,
+        {level: Modelfile(base=str(path), system=system_prompt()) for level, path in files.items()},
+    )
+
+
+def levels_of(catalog: Catalog, model: str, models_dir: Path) -> dict[str, Path]:
+    """The files of a model that are there, by level: those of models.toml, and others named alike."""
+    levels = [level for level in catalog.levels().values() if level.model == model]
+    listed = {level.level: models_dir / level.file.file for level in levels}
+    found = {path.stem.removeprefix(f"{model}-"): path for path in sorted(models_dir.glob(f"{model}-*.gguf"))}
+    return {level: path for level, path in {**listed, **found}.items() if path.is_file()}
