@@ -5,6 +5,7 @@ from pathlib import Path
 
 from convert.checkpoint.adapter import open_adapter
 from convert.checkpoint.digest import input_digest
+from convert.checkpoint.merge import require_fit
 from convert.checkpoint.open import CONFIG, open_checkpoint
 from convert.recipe import is_fresh, remember_recipe
 from convert.staging import put_in_place, staging_folder
@@ -32,6 +33,8 @@ def make_adapter(
         OSError: a file can't be read or written.
     """
     adapter, checkpoint = open_adapter(folder), open_checkpoint(base)
+    # Before an empty folder is made for what can't become a file.
+    require_fit(checkpoint, adapter)
     recipe = {
         "adapter": input_digest(folder, progress),
         # Of the base, only what kind of model it is and its sizes decide the file.

@@ -43,6 +43,8 @@ def test_refused(tmp_path: Path) -> None:
     result = run("adapter", adapter, "--base", other, "--out", out)
     assert isinstance(result.exception, AdapterError)
     assert out.read_bytes() == before
+    run("adapter", adapter, "--base", other, "--out", tmp_path / "elsewhere" / "futsal.gguf")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_killed_before(tmp_path: Path) -> None:
