@@ -9,6 +9,7 @@ from rich.console import Console
 from convert.cli.console import examples, home_option
 from convert.errors import LevelMissingError, NothingToVerifyError
 from convert.progress import progress_on
+from convert.verify.levels import levels_of, most_exact
 from convert.verify.publish import publish
 from convert.verify.report import read_report
 from convert.verify.table import conclusion, table
@@ -75,7 +76,7 @@ def command(  # click gives each option its argument
     """
     catalog = load()
     model, files, modelfiles = _chosen(catalog, names, home / "models")
-    reference = against or max(files.values(), key=lambda path: path.stat().st_size)
+    reference = against or most_exact(files)
     if all(path == reference for path in files.values()):
         raise NothingToVerifyError(model, reference.parent, [reference])
     console = Console()
@@ -115,11 +116,3 @@ def _chosen(
         files,
         {level: Modelfile(base=str(path), system=system_prompt()) for level, path in files.items()},
     )
-
-
-def levels_of(catalog: Catalog, model: str, models_dir: Path) -> dict[str, Path]:
-    """The files of a model that are there, by level: those of models.toml, and others named alike."""
-    levels = [level for level in catalog.levels().values() if level.model == model]
-    listed = {level.level: models_dir / level.file.file for level in levels}
-    found = {path.stem.removeprefix(f"{model}-"): path for path in sorted(models_dir.glob(f"{model}-*.gguf"))}
-    return {level: path for level, path in {**listed, **found}.items() if path.is_file()}

@@ -17,7 +17,7 @@ class NothingToVerifyError(FutFutError):
         there = f"only {self.found[0].name} is" if self.found else f"no {model}-*.gguf is"
         super().__init__(
             f"{model} can't be verified: {there} in {models_dir}, and it takes a level and a more exact one "
-            f"to measure it against. Make them with: futfut-convert quantize {model}"
+            f"to measure it against. Make more with futfut-convert quantize, or name a file with --against."
         )
 
 

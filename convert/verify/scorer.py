@@ -24,7 +24,9 @@ class Scorer:
         """
         self._path = model
         self._sample = sample
-        self._model = native.llama_model_load_from_file(bytes(model), native.llama_model_default_params())
+        loading = native.llama_model_default_params()
+        loading.n_gpu_layers = 0  # as the embedded engine; the reference seldom fits on a GPU
+        self._model = native.llama_model_load_from_file(bytes(model), loading)
         if not self._model:
             raise ModelFailedError(self._path)
         parameters = native.llama_context_default_params()
