@@ -13,7 +13,7 @@ from tests.bench.synthetic import CORPUS
 
 def modelfile(settings: Settings) -> Modelfile:
     """The Modelfile that the settings name."""
-    return parse(decode(modelfile_path(settings.model).read_bytes()))
+    return parse(decode(modelfile_path(settings).read_bytes()))
 
 
 def model_file(settings: Settings) -> Path:

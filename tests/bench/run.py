@@ -3,13 +3,14 @@
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from modelfiles.errors import FutFutError
 from server.settings import Settings
-from tests.bench import chat, ingest, question, reindex, search, start
+from tests.bench import chat, conversion, ingest, question, reindex, search, start
 from tests.bench.scale import FULL, QUICK, Scale
 from tests.bench.table import Row, render
 
@@ -20,6 +21,7 @@ MEASUREMENTS: Mapping[str, Callable[[Scale, Settings], Iterator[Row]]] = {
     "reindex": reindex.measure,
     "start": start.measure,
     "chat": chat.measure,
+    "convert": conversion.measure,
 }
 
 
@@ -47,10 +49,20 @@ def report(names: Sequence[str], scale: Scale, settings: Settings) -> str:
 @click.option(
     "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the table there, too."
 )
-def main(names: Sequence[str], quick: bool, markdown: Path | None) -> None:
-    """Measure FutFut's speed as ratios: question, search, ingest, reindex, start, chat, or all of them."""
+@click.option(
+    "--reference",
+    nargs=2,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PYTHON LLAMA_CPP",
+    help="For convert: an interpreter with torch and transformers, and llama.cpp's tree.",
+)
+def main(
+    names: Sequence[str], quick: bool, markdown: Path | None, reference: tuple[Path, Path] | None
+) -> None:
+    """Measure FutFut's speed as ratios: question, search, ingest, reindex, start, chat, convert, or all."""
+    scale = replace(QUICK if quick else FULL, reference=reference)
     try:
-        text = report(names or list(MEASUREMENTS), QUICK if quick else FULL, Settings())
+        text = report(names or list(MEASUREMENTS), scale, Settings())
     except FutFutError as error:
         raise click.ClickException(str(error)) from error
     click.echo(text, nl=False)

@@ -1,6 +1,7 @@
 """How much is measured: sizes and repetitions."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -8,7 +9,8 @@ class Scale:
     """Sizes of one run.
 
     `answer_tokens` bounds each answer. `cell_seconds` is how long one contender may take to search, and local
-    mode to load: then what has been measured counts, or nothing is.
+    mode to load: then what has been measured counts, or nothing is. `reference` is what llama.cpp's own
+    converter runs on: an interpreter, and llama.cpp's tree.
     """
 
     search_sizes: tuple[int, ...]
@@ -22,6 +24,8 @@ class Scale:
     starts: int
     chat_questions: int
     answer_tokens: int
+    convert_weights: float
+    reference: tuple[Path, Path] | None = None
 
 
 FULL = Scale(
@@ -36,6 +40,7 @@ FULL = Scale(
     starts=5,
     chat_questions=5,
     answer_tokens=128,
+    convert_weights=1e9,
 )
 
 QUICK = Scale(
@@ -50,4 +55,5 @@ QUICK = Scale(
     starts=1,
     chat_questions=2,
     answer_tokens=32,
+    convert_weights=100e6,
 )

@@ -14,7 +14,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from math import prod
@@ -27,6 +26,11 @@ ROOT = Path(__file__).parents[2]
 VOCABULARY = 128_256  # Llama 3's: the embeddings are the largest tensor
 HIDDEN, INNER, HEADS, KV_HEADS = 2048, 8192, 32, 8
 ALLOWED_TENSORS, ALLOWED_BYTES = 1.5, 300_000_000
+
+_TELL_MEMORY = """
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+_SECONDS = 1800
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,37 +99,45 @@ def _write_repeating(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
 
 def convert_ours(folder: Path, out: Path) -> Measured:
     """Convert with FutFut."""
-    script = (
-        "import sys; from pathlib import Path; from convert.checkpoint.open import open_checkpoint; "
-        "from convert.to_gguf.convert import convert; from modelfiles.progress import Unseen; "
-        "convert(open_checkpoint(Path(sys.argv[1])), Path(sys.argv[2]), progress=Unseen())"
-    )
-    return _measured([sys.executable, "-c", script, str(folder), str(out)])
+    script = """
+import sys
+from pathlib import Path
+from convert.checkpoint.open import open_checkpoint
+from convert.to_gguf.convert import convert
+from modelfiles.progress import Unseen
+convert(open_checkpoint(Path(sys.argv[1])), Path(sys.argv[2]), progress=Unseen())
+"""
+    return _measured(sys.executable, script, [str(folder), str(out)])
 
 
 def convert_reference(folder: Path, out: Path, python: Path, llama_cpp: Path) -> Measured:
     """Convert with llama.cpp's own converter; its vocabulary check is told what the vocabulary is."""
-    script = (
-        f"import sys; sys.path[:0] = [{str(llama_cpp / 'gguf-py')!r}, {str(llama_cpp)!r}]; "
-        "import convert_hf_to_gguf; from conversion.base import TextModel; "
-        "TextModel.get_vocab_base_pre = lambda *_: 'llama-bpe'; convert_hf_to_gguf.main()"
-    )
+    script = f"""
+import sys
+sys.path[:0] = [{str(llama_cpp / "gguf-py")!r}, {str(llama_cpp)!r}]
+import convert_hf_to_gguf
+from conversion.base import TextModel
+TextModel.get_vocab_base_pre = lambda *_: "llama-bpe"
+convert_hf_to_gguf.main()
+"""
     arguments = [str(folder), "--outtype", "f16", "--outfile", str(out)]
-    return _measured([str(python), "-c", script, *arguments])
+    return _measured(str(python), script, arguments)
 
 
-def _measured(command: list[str]) -> Measured:
+def _measured(python: str, script: str, arguments: list[str]) -> Measured:
+    """Run a script and have it tell its own memory: what wait4 says of a child counts its parent's, too."""
     begin = time.perf_counter()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said)
-        # wait4 alone tells the memory of this one child.
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        if process.returncode:
-            raise RuntimeError(f"{command[0]} failed: {said.read()[-2000:]}")
-    return Measured(time.perf_counter() - begin, usage.ru_maxrss * 1024)
+    done = subprocess.run(
+        [python, "-c", script + _TELL_MEMORY, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_SECONDS,
+    )
+    if done.returncode:
+        raise RuntimeError(f"converting failed: {done.stderr[-2000:]}")
+    return Measured(time.perf_counter() - begin, 1024 * int(done.stdout.split()[-2]))
 
 
 def allowed(largest: int) -> int:

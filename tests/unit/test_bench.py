@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from server.settings import Settings
-from tests.bench import ingest, search
+from tests.bench import conversion, ingest, search
 from tests.bench.errors import ModelFileMissingError
 from tests.bench.home import check_models
 from tests.bench.run import MEASUREMENTS, main
@@ -45,7 +45,7 @@ def test_what_takes_too_long_is_left_out_with_its_reason() -> None:
 def test_missing_models_are_told_with_their_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the model files, what needs them ends in one line that says how to get them."""
     monkeypatch.setenv("FUTFUT_HOME", str(tmp_path))
-    for name in set(MEASUREMENTS) - {"search"}:
+    for name in set(MEASUREMENTS) - {"search", "convert"}:
         result = CliRunner().invoke(main, [name, "--quick"])
         assert result.exit_code == 1, name
         assert result.output.splitlines()[-1].endswith("Get it with: make models"), name
@@ -133,3 +133,12 @@ def test_a_build_is_measured_against_the_encoder() -> None:
     assert whole.size == "3 passages"
     assert 0 < terms.ours < rest.ours < whole.ours
     assert rest.other == terms.other == pytest.approx(whole.ours - rest.ours)
+
+
+def test_a_conversion_without_a_reference_says_so() -> None:
+    """Where no reference is named, ours is measured alone, and the row says why."""
+    (row,) = conversion.measure(replace(TINY, convert_weights=2e6), Settings())
+
+    assert row.ours > 0
+    assert row.other is None
+    assert "no --reference" in row.note
