@@ -30,9 +30,9 @@ class _Config(msgspec.Struct, frozen=True):
     # The first Llamas don't say it: each head had keys of its own then.
     num_key_value_heads: int | None = None
     head_dim: int | None = None
-    tie_word_embeddings: bool = False
+    tie_word_embeddings: bool | None = None
     sliding_window: int | None = None
-    use_sliding_window: bool = True
+    use_sliding_window: bool | None = None
 
 
 class Hyperparameters(msgspec.Struct, frozen=True):
@@ -93,11 +93,11 @@ def read_hyperparameters(config: Mapping[str, Any]) -> Hyperparameters:
             heads=heads,
             kv_heads=kv_heads,
             head_dim=head_dim,
-            tied=found.tie_word_embeddings,
+            tied=bool(found.tie_word_embeddings),
         ),
         context=found.max_position_embeddings,
         norm_epsilon=found.rms_norm_eps,
         rope=read_rope(config),
         says_head_dim=found.head_dim is not None,
-        window=found.sliding_window if found.use_sliding_window else None,
+        window=None if found.use_sliding_window is False else found.sliding_window,
     )

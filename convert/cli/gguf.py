@@ -40,7 +40,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     type=click.Choice(get_args(OutputType)),
     default="f16",
     show_default=True,
-    help="Of numbers.",
+    help="What weights are stored as.",
 )
 @home_option
 def command(model: str, folder: Path, adapter: Path | None, output: OutputType, home: Path) -> None:
@@ -55,7 +55,7 @@ def command(model: str, folder: Path, adapter: Path | None, output: OutputType, 
     models_dir.mkdir(parents=True, exist_ok=True)
     make_gguf(
         model,
-        folder.expanduser(),
+        folder.resolve(),  # its name becomes the model's, if no card has one
         models_dir,
         adapter=adapter,
         output=output,

@@ -20,6 +20,7 @@ from convert.cli import cli
 from convert.errors import CheckpointError, DiskSpaceError, FetchBusyError, WeightRangeError
 from convert.to_gguf.make import make_gguf
 from modelfiles.progress import Unseen
+from tests.tiny_adapter import TinyAdapter, write_adapter
 from tests.tiny_checkpoint import CASES, TinyCheckpoint, write_tiny_checkpoint
 
 
@@ -78,6 +79,20 @@ def test_made_anew(folder: Path, models_dir: Path) -> None:
     before = path.read_bytes()
     assert make_gguf("any", folder, models_dir, progress=Unseen()).read_bytes() != before
     assert make_gguf("any", folder, models_dir, output="f32", progress=Unseen()).name == "any-f32.gguf"
+
+
+def test_with_an_adapter(folder: Path, models_dir: Path, tmp_path: Path) -> None:
+    """An adapter is merged in on the way; another one makes another file, the same one none."""
+    target = "model.layers.0.mlp.down_proj"
+    shape = open_checkpoint(folder).tensors[f"{target}.weight"].shape
+    found = [make_gguf("any", folder, models_dir, progress=Unseen()).read_bytes()]
+    for alpha in (8, 16, 16):
+        adapter = write_adapter(
+            tmp_path / "adapter", TinyAdapter({target: (shape[0], shape[1])}, alpha=alpha)
+        )
+        found.append(make_gguf("any", folder, models_dir, adapter=adapter, progress=Unseen()).read_bytes())
+    assert len(set(found)) == 3
+    assert found[2] == found[3]
 
 
 def test_failure_leaves_nothing(folder: Path, models_dir: Path) -> None:

@@ -45,7 +45,8 @@ class Slots:
         if not 0 <= number < len(self.tokens):
             raise ValueError(
                 f"its tokenizer has a token {number} ({token!r}), but its model only {len(self.tokens)} "
-                f"embeddings (vocab_size in config.json). Take both from one place."
+                f"embeddings (vocab_size in config.json). Take both from one place, or drop what was added "
+                f"and never trained from the tokenizer's files."
             )
         self.tokens[number], self.types[number], self.scores[number] = token, kind, score
 
