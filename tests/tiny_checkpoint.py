@@ -1,13 +1,12 @@
 """Tiny checkpoints as Hugging Face's libraries save them: every architecture and every tokenizer kind.
 
 Each is the same to the last bit wherever and whenever it is written: its weights come of integer arithmetic,
-and its tokenizer lies in tests/data/tiny_tokenizers/. The format of the weights is written here by hand, from its
+and its tokenizer is kept as data. The format of the weights is written here by hand, from its
 description (https://huggingface.co/docs/safetensors/index#format), not by the code that the tests are about.
 """
 
 import hashlib
 import json
-import shutil
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,11 +16,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.tiny_tokenizer import CHATML, SPECIAL_IDS, TokenizerKind, write_tokenizer
+
 Architecture = Literal["LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM"]
-TokenizerKind = Literal["llama3", "qwen2", "sentencepiece", "sentencepiece-json"]
 StoredType = Literal["BF16", "F16", "F32"]
 
-_TOKENIZERS = Path(__file__).parent / "data" / "tiny_tokenizers"
 _MODEL_TYPES: dict[Architecture, str] = {
     "LlamaForCausalLM": "llama",
     "MistralForCausalLM": "mistral",
@@ -29,11 +28,6 @@ _MODEL_TYPES: dict[Architecture, str] = {
 }
 _SPARE_IDS = 3  # embeddings without a token, as published models have them
 
-CHATML = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}"
-    "{% endfor %}{{ '<|im_start|>assistant\n' }}"
-)
 LLAMA3_ROPE = {
     "rope_type": "llama3",
     "factor": 8.0,
@@ -134,7 +128,7 @@ def write_tiny_checkpoint(folder: Path, spec: TinyCheckpoint | None = None) -> P
     """Write config, tokenizer and weights; without a spec a bfloat16 Llama with the Llama 3 tokenizer."""
     spec = spec or TinyCheckpoint()
     folder.mkdir(parents=True, exist_ok=True)
-    tokens = _write_tokenizer(folder, spec)
+    tokens = write_tokenizer(folder, spec.tokenizer, spec.tokenizer_config)
     config = _config(spec, tokens + _SPARE_IDS)
     _write_json(folder / "config.json", config)
     for name, content in spec.files.items():
@@ -259,65 +253,11 @@ def _config(spec: TinyCheckpoint, vocabulary: int) -> dict[str, Any]:
         "rms_norm_eps": 1e-5,
         "tie_word_embeddings": spec.tied,
         "torch_dtype": {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}[spec.stored_as],
-        **_SPECIAL_IDS[spec.tokenizer],
+        **SPECIAL_IDS[spec.tokenizer],
     }
     if spec.head_dim is not None:
         config["head_dim"] = spec.head_dim
     return {**config, **spec.config}
-
-
-_SPECIAL_IDS: dict[TokenizerKind, dict[str, int]] = {
-    "llama3": {"bos_token_id": 521, "eos_token_id": 525},
-    "qwen2": {"bos_token_id": 520, "eos_token_id": 522},
-    "sentencepiece": {"bos_token_id": 1, "eos_token_id": 2},
-    "sentencepiece-json": {"bos_token_id": 1, "eos_token_id": 2},
-}
-_SENTENCEPIECE_CONFIG: dict[str, Any] = {
-    "tokenizer_class": "LlamaTokenizer",
-    "add_bos_token": True,
-    "add_eos_token": False,
-    "bos_token": "<s>",
-    "eos_token": "</s>",
-    "unk_token": "<unk>",
-    "pad_token": "</s>",
-    "legacy": True,
-    "chat_template": CHATML,
-}
-_TOKENIZER_CONFIGS: dict[TokenizerKind, dict[str, Any]] = {
-    "llama3": {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": "<|begin_of_text|>",
-        "eos_token": "<|eot_id|>",
-        "chat_template": CHATML,
-    },
-    "qwen2": {
-        "tokenizer_class": "Qwen2Tokenizer",
-        "add_bos_token": False,
-        "add_prefix_space": False,
-        "bos_token": None,
-        "eos_token": "<|im_end|>",
-        "pad_token": "<|endoftext|>",
-        "unk_token": None,
-        "chat_template": CHATML,
-    },
-    "sentencepiece": _SENTENCEPIECE_CONFIG,
-    "sentencepiece-json": _SENTENCEPIECE_CONFIG,
-}
-
-
-def _write_tokenizer(folder: Path, spec: TinyCheckpoint) -> int:
-    """Write the tokenizer's files; returns the number of its tokens."""
-    kind = spec.tokenizer.removesuffix("-json")
-    tokenizer = json.loads((_TOKENIZERS / f"{kind}.json").read_bytes())
-    added = tokenizer["added_tokens"]
-    decoder = {str(token["id"]): {key: token[key] for key in token if key != "id"} for token in added}
-    config = {"added_tokens_decoder": decoder, **_TOKENIZER_CONFIGS[spec.tokenizer], **spec.tokenizer_config}
-    given = {key: value for key, value in config.items() if key != "chat_template" or value is not None}
-    _write_json(folder / "tokenizer_config.json", given)
-    shutil.copyfile(_TOKENIZERS / f"{kind}.json", folder / "tokenizer.json")
-    if spec.tokenizer == "sentencepiece":
-        shutil.copyfile(_TOKENIZERS / "sentencepiece.model", folder / "tokenizer.model")
-    return len({*tokenizer["model"]["vocab"].values(), *(token["id"] for token in added)})
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 from convert.checkpoint.open import open_checkpoint
 from convert.to_gguf.convert import convert
 from modelfiles.progress import Unseen
-from tests.tiny_checkpoint import TinyCheckpoint, TokenizerKind, write_tiny_checkpoint
+from tests.tiny_checkpoint import TinyCheckpoint, write_tiny_checkpoint
+from tests.tiny_tokenizer import TokenizerKind
 
 KINDS: dict[TokenizerKind, TinyCheckpoint] = {
     "llama3": TinyCheckpoint("LlamaForCausalLM", "llama3"),

@@ -15,7 +15,8 @@ from convert.to_gguf.vocabulary import read_vocabulary
 from convert.to_gguf.vocabulary.files import read_tokenizer_files
 from convert.to_gguf.vocabulary.special import special_tokens
 from modelfiles.progress import Unseen
-from tests.tiny_checkpoint import CHATML, TinyCheckpoint, TokenizerKind, write_tiny_checkpoint
+from tests.tiny_checkpoint import TinyCheckpoint, write_tiny_checkpoint
+from tests.tiny_tokenizer import CHATML, TokenizerKind
 
 Edit = Callable[[dict[str, Any]], object]
 
