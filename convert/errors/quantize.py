@@ -97,7 +97,7 @@ class QuantizeError(FutFutError):
         self.said = tuple(said)
         super().__init__(
             f"{source} couldn't be quantized to {level}. llama.cpp says: {_quoted(self.said)}. Nothing "
-            f"half-made was left behind; another level may work."
+            f"half-made was left behind. If its weights are at fault, make {source.name} again."
         )
 
 
@@ -118,6 +118,17 @@ class WorkerKilledError(FutFutError):
         super().__init__(
             f"The process that quantized {source} to {level} was ended by {name}. {cause}; then run the "
             f"same command again. Nothing half-made was left behind."
+        )
+
+
+class WorkerBrokenError(FutFutError):
+    """The process that quantizes failed before llama.cpp could. `said` is its traceback."""
+
+    def __init__(self, said: Sequence[str]) -> None:
+        self.said = tuple(said)
+        super().__init__(
+            f"The process that quantizes doesn't work: {self.said[-1] if said else 'it says nothing'}. "
+            f"That is no fault of the model: install futfut and llama-cpp-python again."
         )
 
 

@@ -10,7 +10,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-import gguf
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +60,8 @@ def read_imatrix(path: Path) -> Imatrix:
 
 
 def _from_gguf(path: Path) -> Imatrix:
+    import gguf  # noqa: PLC0415  # takes as long as all of a worker's start, which seldom needs it
+
     reader = gguf.GGUFReader(path)
     tensors = {tensor.name: tensor.data for tensor in reader.tensors}
     datasets = reader.get_field("imatrix.datasets")

@@ -42,7 +42,7 @@ def quantize_one(job: Job, ftype: int, log: Log) -> bool:
         matrix = read_imatrix(Path(job.imatrix))
         entries, notes = _entries(matrix), _notes(Path(job.imatrix).name, matrix)
         parameters.imatrix = entries
-        parameters.kv_overrides = ctypes.cast(notes, ctypes.c_void_p)
+        parameters.kv_overrides = notes
     callback = native.llama_log_callback(
         lambda level, text, _: log(text.decode(errors="replace"), level == _GGML_LOG_LEVEL_ERROR)
     )

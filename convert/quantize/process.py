@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from convert.errors import WorkerBrokenError
 from convert.quantize.job import Ended, Job, Line, Message
 
 _PREFIX = "llama_model_quantize: failed to quantize: "
@@ -34,6 +35,9 @@ def run_worker(job: Job, seen: Callable[[int], None] = lambda _: None) -> Outcom
     Args:
         job: what to do.
         seen: told again and again how many bytes of the output are written.
+
+    Raises:
+        WorkerBrokenError: it failed before llama.cpp could.
     """
     with subprocess.Popen(  # noqa: S603  # our own module, no shell
         [sys.executable, "-m", "convert.quantize.worker", msgspec.json.encode(job)],
@@ -43,36 +47,46 @@ def run_worker(job: Job, seen: Callable[[int], None] = lambda _: None) -> Outcom
         env=os.environ | {"GGML_NO_BACKTRACE": "1"},  # else it would look for a debugger
     ) as worker:
         try:
-            logs, complaints = _listen(worker.stdout or (), seen)
+            heard = _listen(worker.stdout or (), seen)
             status = worker.wait()
         except BaseException:
             worker.kill()
             raise
+    if status > 0 and not heard.refused:
+        raise WorkerBrokenError(heard.complaints)
     killed_by = -status if status < 0 else None
     # An abort is llama.cpp's way to say no.
-    if killed_by == signal.SIGABRT and complaints:
+    if killed_by == signal.SIGABRT and heard.complaints:
         killed_by = None
-    return Outcome(status == 0, tuple(logs), tuple(complaints), killed_by)
+    return Outcome(status == 0, tuple(heard.logs), tuple(heard.complaints), killed_by)
 
 
-def _listen(output: Iterable[bytes], seen: Callable[[int], None]) -> tuple[list[tuple[str, ...]], list[str]]:
+class _Heard(msgspec.Struct):
+    """What a worker process has told."""
+
     logs: list[tuple[str, ...]] = []
-    lines: list[str] = []
     complaints: list[str] = []
+    refused: bool = False
+
+
+def _listen(output: Iterable[bytes], seen: Callable[[int], None]) -> _Heard:
+    heard = _Heard()
+    lines: list[str] = []
     for raw in output:
         message = _decoded(raw)
         if isinstance(message, Line):
             lines.append(message.text)
             seen(message.written)
-            if message.is_error:
-                complaints.append(message.text)
+            # Frames of "====" around an error say nothing.
+            if message.is_error and message.text.strip("= "):
+                heard.complaints.append(message.text.removeprefix(_PREFIX))
         elif isinstance(message, Ended):
-            logs.append(tuple(lines))
+            heard.refused = not message.succeeded
+            heard.logs.append(tuple(lines))
             lines = []
-        else:
-            complaints.append(message)
-    # Frames of "====" around an error say nothing.
-    return logs, [text.removeprefix(_PREFIX).strip() for text in complaints if text.strip(" =\n")]
+        elif text := message.strip():
+            heard.complaints.append(text)
+    return heard
 
 
 def _decoded(raw: bytes) -> Message | str:

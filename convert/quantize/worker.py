@@ -47,6 +47,8 @@ class _Lines:
         self._begun = ""
 
     def __call__(self, piece: str, is_error: bool) -> None:
+        if is_error and self._begun:
+            self("\n", is_error=False)  # what was going well until then
         *whole, self._begun = (self._begun + piece).split("\n")
         written = self._out.stat().st_size if self._out is not None and self._out.exists() else 0
         for text in whole:
