@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from gguf import TokenType
+from sentencepiece import SentencePieceTrainer
 
 from convert.checkpoint.open import open_checkpoint
 from convert.errors import CheckpointError
@@ -79,6 +80,19 @@ def test_broken_files(tmp_path: Path) -> None:
             (folder / name).unlink()
         else:
             (folder / name).write_bytes(before)
+
+
+def test_unigram(tmp_path: Path) -> None:
+    """A SentencePiece model whose scores are probabilities is refused: llama.cpp would join by them."""
+    folder = write_tiny_checkpoint(tmp_path / "model", TinyCheckpoint(tokenizer="sentencepiece"))
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(["가나다라 마바사 가나", "나다 가나다 라마바", "바사 가나 다라"]),
+        model_prefix=str(folder / "tokenizer"),
+        model_type="unigram",
+        vocab_size=16,
+        minloglevel=2,
+    )
+    assert "unigram" in refusal(folder)
 
 
 def test_types(tmp_path: Path) -> None:

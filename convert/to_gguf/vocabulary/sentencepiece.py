@@ -29,9 +29,17 @@ def from_model(files: TokenizerFiles, size: int) -> Vocabulary:
         processor.LoadFromFile(str(files.model))
     except (OSError, RuntimeError) as error:
         raise ValueError(f"{MODEL} can't be read: {error}. Fetch it again.") from error
+    numbers = range(processor.vocab_size())
+    # BPE's scores are ranks. A unigram model's are probabilities of whole texts: llama.cpp, which goes by one
+    # pair after the other, would cut texts otherwise.
+    if not all(float(processor.GetScore(number)).is_integer() for number in numbers):
+        raise ValueError(
+            f"its {MODEL} is a unigram model, and only BPE is carried over. Fine-tune another model."
+        )
     slots = Slots(size)
-    for number in range(processor.vocab_size()):
-        slots.put(number, processor.IdToPiece(number), _type(processor, number), processor.GetScore(number))
+    for number in numbers:
+        kind, score = _type(processor, number), processor.GetScore(number)
+        slots.put(number, processor.IdToPiece(number), kind, score)
     for token, number in files.added.items():
         slots.put(number, token, TokenType.USER_DEFINED, ADDED_SCORE)
     slots.put_added(files.added_in_config())
