@@ -11,9 +11,9 @@ _PLACES = (
     ((12, 0), "left", "center"),
     ((-12, 0), "right", "center"),
     ((0, 13), "center", "bottom"),
-    ((0, -13), "center", "top"),
     ((12, 14), "left", "bottom"),
     ((-12, 14), "right", "bottom"),
+    ((0, -13), "center", "top"),
     ((12, -14), "left", "top"),
     ((-12, -14), "right", "top"),
     ((34, 22), "left", "bottom"),
@@ -29,7 +29,8 @@ Labelled = tuple[float, float, str, str]
 def place_labels(axes: "Axes", labels: Sequence[Labelled]) -> None:
     """Write labels of (x, y, text, colour) in data coordinates; the axes' limits must be final.
 
-    Greedy: each takes the first of a few places that is free, or the last if none is.
+    They keep clear of what is written there already, and of the axes' lines. Greedy: each takes the first of
+    a few places that is free, or the last if none is.
     """
     from matplotlib.transforms import Bbox  # noqa: PLC0415  # as in `picture`
 
@@ -39,6 +40,8 @@ def place_labels(axes: "Axes", labels: Sequence[Labelled]) -> None:
     frame = axes.get_window_extent()
     middles = [axes.transData.transform((x, y)) for x, y, _, _ in labels]
     taken = [Bbox([middle - _POINT_PIXELS, middle + _POINT_PIXELS]) for middle in middles]
+    taken += [text.get_window_extent() for text in axes.texts]
+    taken += [line.get_window_extent() for line in axes.lines]
     for x, y, text, colour in labels:
         label = axes.annotate(
             text,
