@@ -1,5 +1,6 @@
 """A file's sha256: computed once, then remembered by size and time of change."""
 
+import errno
 import hashlib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from modelfiles.progress import Progress
 
 _BLOCK = 1 << 20
 _RECORDS = ".checked"
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -22,13 +24,19 @@ class Record(msgspec.Struct, frozen=True):
 def file_hash(path: Path, progress: Progress) -> str:
     """A file's sha256 in hexadecimal: the remembered one, or computed and from now on remembered.
 
+    In a folder that can't be written to it is computed each time.
+
     Raises:
-        OSError: the file can't be read, or the record beside it can't be written.
+        OSError: the file can't be read, or the record beside it can't be written though it should.
     """
     if (known := remembered(path)) is not None:
         return known
     sha256 = compute(path, progress)
-    remember(path, sha256)
+    try:
+        remember(path, sha256)
+    except OSError as error:
+        if error.errno not in _READ_ONLY:
+            raise
     return sha256
 
 
