@@ -1,12 +1,12 @@
 """`futfut-convert adapter`: a LoRA adapter as one file that llama.cpp and Ollama lay over a model."""
 
 from pathlib import Path
-from typing import get_args
 
 import click
 from rich.console import Console
 
 from convert.cli.console import examples
+from convert.cli.converting import type_option
 from convert.progress import progress_on
 from convert.to_gguf.make_adapter import make_adapter
 from convert.to_gguf.weights import OutputType
@@ -41,14 +41,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     metavar="FILE",
     help="The file to make.",
 )
-@click.option(
-    "--type",
-    "output",
-    type=click.Choice(get_args(OutputType)),
-    default="f32",
-    show_default=True,
-    help="Of numbers; f16 halves the file.",
-)
+@type_option("f32")
 def command(folder: Path, base: Path, out: Path, output: OutputType) -> None:
     """Convert a LoRA adapter (peft) to GGUF, for a Modelfile's ADAPTER.
 

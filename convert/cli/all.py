@@ -4,13 +4,20 @@ import os
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
-from typing import get_args
 
 import click
 from msgspec.structs import replace
 from rich.console import Console
 
-from convert.cli.console import accept_failed_option, examples, home_option, ollama_option, text_option
+from convert.cli.console import (
+    accept_failed_option,
+    examples,
+    home_option,
+    ollama_option,
+    threads_option,
+)
+from convert.cli.converting import type_option
+from convert.cli.measuring import text_option, tokens_option
 from convert.errors import NothingPassedError, NotRegisteredError
 from convert.pipeline.means import Means
 from convert.pipeline.order import Order, place_order
@@ -46,28 +53,15 @@ from modelfiles.ollama import Ollama, Registry
 )
 @click.option("--base", metavar="FOLDER|OWNER/NAME[@REVISION]", help="What an adapter is merged into.")
 @click.option("--name", help="What the results are called.  [default: MODEL]")
-@click.option(
-    "--type",
-    "output",
-    type=click.Choice(get_args(OutputType)),
-    default="f16",
-    show_default=True,
-    help="Of numbers in the file that all levels are made from.",
-)
+@type_option("f16")
 @click.option(
     "--imatrix",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="An importance matrix of this model, by llama.cpp's llama-imatrix.",
 )
 @text_option
-@click.option(
-    "--tokens",
-    type=click.IntRange(min=1),
-    default=Sample().tokens,
-    show_default=True,
-    help="How many tokens are scored: four times as many halve the error.",
-)
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to compute on.  [default: all cores]")
+@tokens_option
+@threads_option
 @click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing.")
 @click.option("--no-register", is_flag=True, help="Stop before Ollama, which then needn't run.")
 @accept_failed_option

@@ -43,13 +43,6 @@ accept_failed_option = click.option(
     "--accept-failed", is_flag=True, help="Register also what failed `futfut-convert verify`."
 )
 
-text_option = click.option(
-    "--text",
-    type=click.Path(path_type=Path),
-    default=Path("corpus"),
-    envvar="FUTFUT_CORPUS",
-    show_default=True,
-    show_envvar=True,
-    metavar="FILE|DIR",
-    help="The text that levels are measured on.",
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads to compute on.  [default: all cores]"
 )

@@ -1,12 +1,12 @@
 """`futfut-convert gguf`: a fine-tuned checkpoint as one file that llama.cpp and Ollama read."""
 
 from pathlib import Path
-from typing import get_args
 
 import click
 from rich.console import Console
 
 from convert.cli.console import examples, home_option
+from convert.cli.converting import type_option
 from convert.progress import progress_on
 from convert.to_gguf.make import make_gguf
 from convert.to_gguf.weights import OutputType
@@ -34,14 +34,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option(
     "--adapter", type=_FOLDER, metavar="FOLDER", help="A LoRA adapter (peft) to merge into it on the way."
 )
-@click.option(
-    "--type",
-    "output",
-    type=click.Choice(get_args(OutputType)),
-    default="f16",
-    show_default=True,
-    help="What weights are stored as.",
-)
+@type_option("f16")
 @home_option
 def command(model: str, folder: Path, adapter: Path | None, output: OutputType, home: Path) -> None:
     """Convert a checkpoint to HOME/models/MODEL-f16.gguf (or -bf16, -f32).

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from convert.cli.console import examples, home_option
+from convert.cli.console import examples, home_option, threads_option
 from convert.errors import NoQuantizeSourceError
 from convert.progress import progress_on
 from convert.quantize.files import file_at_level, full_precision_file
@@ -44,7 +44,7 @@ from modelfiles.catalog import load
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="An importance matrix of this model, by llama.cpp's llama-imatrix: better at 4 bits and below.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="How many to use; one a core if not given.")
+@threads_option
 @click.option(
     "--requantize",
     is_flag=True,

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from convert.cli.console import examples, home_option
+from convert.cli.console import examples, home_option, threads_option
+from convert.cli.measuring import text_option, tokens_option
 from convert.errors import LevelMissingError, NothingToVerifyError
 from convert.progress import progress_on
 from convert.verify.levels import levels_of, most_exact
@@ -37,30 +38,16 @@ from modelfiles.grammar import Modelfile
     metavar="FILE",
     help="The file that the levels are measured against.  [default: the largest]",
 )
-@click.option(
-    "--text",
-    "text_path",
-    type=click.Path(path_type=Path),
-    default=Path("corpus"),
-    show_default=True,
-    metavar="FILE|DIR",
-    help="The text they are measured on.",
-)
-@click.option(
-    "--tokens",
-    type=click.IntRange(min=1),
-    default=Sample().tokens,
-    show_default=True,
-    help="How many tokens are scored: four times as many halve the error.",
-)
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to compute on.  [default: all cores]")
+@text_option
+@tokens_option
+@threads_option
 @click.option("--force", is_flag=True, help="Measure again, though nothing has changed.")
 @home_option
 def command(  # click gives each option its argument
     *,
     names: tuple[str, ...],
     against: Path | None,
-    text_path: Path,
+    text: Path,
     tokens: int,
     threads: int | None,
     force: bool,
@@ -84,7 +71,7 @@ def command(  # click gives each option its argument
         reference,
         files,
         modelfiles,
-        read_text(text_path),
+        read_text(text),
         catalog.quality_of(model) if model in catalog.models else catalog.quality,
         progress=progress_on(console),
         sample=Sample(tokens),

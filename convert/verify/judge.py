@@ -33,6 +33,6 @@ def _reasons(
         yield "it is too large for this machine's memory, so that it couldn't be asked anything"
     elif len(persona_faults) > thresholds.persona_faults:
         yield (
-            f"it gives {len(persona_faults)} wrong answers, over {thresholds.persona_faults}: "
-            f"{'; '.join(persona_faults)}"
+            f"it gives {len(persona_faults)} wrong answers, over {thresholds.persona_faults}; "
+            f"to {persona_faults[0]}"
         )

@@ -33,7 +33,7 @@ LEVELS = report(
         ({"kl_divergence": 0.07}, "KL divergence is 0.0700, over 0.06"),
         ({"ratio": 1.051}, "perplexity is 1.051 times the reference's, over 1.05"),
         ({"agreement": 0.87}, "agrees with the reference on 87.0% of the likeliest tokens, under 88.0%"),
-        ({"faults": ("'a': the answer is empty",)}, "wrong answers, over 0: 'a': the answer is empty"),
+        ({"faults": ("'a': the answer is empty",)}, "wrong answers, over 0; to 'a': the answer is empty"),
         ({"faults": None}, "too large for this machine's memory"),
     ],
 )
