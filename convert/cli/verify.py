@@ -10,6 +10,7 @@ from convert.cli.console import examples, home_option, threads_option
 from convert.cli.measuring import text_option, tokens_option
 from convert.errors import LevelMissingError, NothingToVerifyError
 from convert.progress import progress_on
+from convert.quantize.levels import LEVELS
 from convert.verify.levels import levels_of, most_exact
 from convert.verify.publish import publish
 from convert.verify.report import read_report
@@ -90,7 +91,7 @@ def _chosen(
     """What the report is called, the files by level, and what they are asked by."""
     if len(names) == 1 and names[0] in catalog.models:
         model = names[0]
-        files = levels_of(catalog, model, models_dir)
+        files = levels_of(catalog, model, models_dir, LEVELS)
         if not files:
             raise NothingToVerifyError(model, models_dir, ())
         return model, files, {level: modelfile_for(catalog, model) for level in files}

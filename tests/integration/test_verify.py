@@ -276,7 +276,7 @@ def test_the_command(unsure: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_for_a_model_of_the_catalogue(speaking: Path, tmp_path: Path) -> None:
-    """All its levels that are there are found, in the home's models folder; one alone can't be verified."""
+    """All its levels that are there are found, and no other model's; one alone can't be verified."""
     models = tmp_path / "models"
     models.mkdir()
     (models / "mini-f16.gguf").symlink_to(speaking)
@@ -284,6 +284,7 @@ def test_the_command_for_a_model_of_the_catalogue(speaking: Path, tmp_path: Path
         CliRunner().invoke(command, ["mini", "--home", str(tmp_path)], catch_exceptions=False)
     write_level(models / "mini-q3_k_m.gguf", speaking, Q8_0)
     write_level(models / "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", speaking, Q4_0)
+    (models / "mini-v2-f16.gguf").write_bytes(b"another fine-tune's file")
     arguments = ["mini", "--home", str(tmp_path), "--tokens", "1", "--threads", "1"]
     done = CliRunner().invoke(command, arguments, catch_exceptions=False)
     assert "Against f16" in done.output
