@@ -29,6 +29,7 @@ def wanted(seed: str = "first") -> dict[str, bytes]:
         "model.safetensors.index.json": index(*SHARDS),
         "tokenizer.json": b'{"model": {}}',
         "tokenizer_config.json": b"{}",
+        "additional_chat_templates/tools.jinja": b"{{ messages }}",
         SHARDS[0]: noise("the same in all commits"),
         SHARDS[1]: noise(seed),
     }

@@ -1,6 +1,5 @@
 """`futfut-convert all`: from a fine-tuned checkpoint to levels that Ollama has."""
 
-import os
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
@@ -110,13 +109,7 @@ def command(
             ollama = stack.enter_context(Ollama(url))
             ollama.wait(0)  # that it is away should be told before hours of work, not behind them
             registry = Registry(ollama, catalog, home, progress, accept_failed=accept_failed)
-        task = survey(
-            order,
-            home,
-            registers=not no_register,
-            cores=threads or os.cpu_count() or 1,
-            progress=progress,
-        )
+        task = survey(order, means, registers=not no_register, progress=progress)
         if registry is not None:
             task = replace(task, registered=registered(task, registry))
         planned, free = plan(task), shutil.disk_usage(_existing(home)).free

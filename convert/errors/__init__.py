@@ -15,7 +15,14 @@ from convert.errors.fetching import (
     SourceError,
     WhereFromError,
 )
-from convert.errors.pipeline import NoBaseError, NothingPassedError, NotRegisteredError, OrderError
+from convert.errors.making import ForeignFileError
+from convert.errors.pipeline import (
+    NoAdapterError,
+    NoBaseError,
+    NothingPassedError,
+    NotRegisteredError,
+    OrderError,
+)
 from convert.errors.quantize import (
     AlreadyQuantizedError,
     DiskFullError,
@@ -51,12 +58,14 @@ __all__ = [
     "EncoderSourceError",
     "FetchBusyError",
     "FetchError",
+    "ForeignFileError",
     "HubUnreachableError",
     "ImatrixError",
     "ImatrixNeededError",
     "LevelMissingError",
     "MeasureError",
     "MeasureKilledError",
+    "NoAdapterError",
     "NoBaseError",
     "NoQuantizeSourceError",
     "NotANumberError",

@@ -21,6 +21,18 @@ class NoBaseError(FutFutError):
         )
 
 
+class NoAdapterError(FutFutError):
+    """A `base` is named for what is no adapter: the weights in `folder` are whole."""
+
+    def __init__(self, folder: Path, base: str) -> None:
+        self.folder = folder
+        self.base = base
+        super().__init__(
+            f"The weights in {folder} are whole: there is nothing to merge into {base}. Leave --base out, or "
+            f"name the adapter with --from."
+        )
+
+
 class NothingPassedError(FutFutError):
     """No level of `name` passed verification."""
 

@@ -30,6 +30,7 @@ _BESIDE_WEIGHTS = (
     "README.md",
     "LICENSE*",
 )
+_TEMPLATES = "additional_chat_templates/*.jinja"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _TRAINING = {"training_args.bin", "optimizer.pt", "scheduler.pt"}
 
@@ -106,6 +107,7 @@ def needed(names: Sequence[str], index: Mapping[str, Any] | None) -> list[str]:
     """
     top = sorted(name for name in names if "/" not in name and not _leaves(name))
     beside = [name for name in top if any(fnmatchcase(name, pattern) for pattern in _BESIDE_WEIGHTS)]
+    beside += sorted(name for name in names if fnmatchcase(name, _TEMPLATES) and not _leaves(name))
     weights = [name for name in top if name.endswith(".safetensors")]
     if index is not None:
         shards = _shards(index)

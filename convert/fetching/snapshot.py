@@ -142,9 +142,11 @@ class _Fetch(msgspec.Struct, frozen=True):
                 f"{file.name} came with wrong bytes ({digest} instead of {file.digest}) and was thrown away. "
                 f"Run the same command again; if they are wrong again, something on the way changes them"
             )
-        put_in_place(part, self.folder / file.name)
+        path = self.folder / file.name
+        path.parent.mkdir(exist_ok=True)
+        put_in_place(part, path)
         if file.sha256:
-            file_hash.remember(self.folder / file.name, digest)
+            file_hash.remember(path, digest)
         self.progress.say(f"  {file.name}")
 
     def _part(self, file: RemoteFile) -> Path:

@@ -5,7 +5,8 @@ from pathlib import Path
 import msgspec
 
 from convert.checkpoint.adapter import Adapter, is_adapter, open_adapter
-from convert.errors import NoBaseError
+from convert.checkpoint.open import ADAPTER
+from convert.errors import NoAdapterError, NoBaseError
 from convert.fetching.where_from import HubRepository, LocalFolder
 from convert.pipeline.order import Place
 from convert.to_gguf.metadata import Origin
@@ -29,9 +30,14 @@ def bring_weights(place: Place, base: Place | None, home: Path, *, progress: Pro
         SnapshotError, HubUnreachableError, DiskSpaceError, FetchBusyError: it can't be fetched.
         AdapterError: it is an adapter that can't be used.
         NoBaseError: it is an adapter, and nobody says of what.
+        NoAdapterError: it isn't one, and somebody says of what.
     """
     folder, origin = _bring(place, home, progress)
     if not is_adapter(folder):
+        if base is not None:
+            raise NoAdapterError(folder, str(base))
+        if (folder / ADAPTER).is_file():
+            progress.say(f"{folder.name}: beside its whole weights lies an adapter, which is left out")
         return Weights(folder, None, origin)
     adapter = open_adapter(folder)
     base = base or base_of(adapter)

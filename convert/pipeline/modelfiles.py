@@ -1,5 +1,6 @@
 """The Modelfiles of levels that were made: the project's own where it has one, else one beside the file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from convert.pipeline.order import Order
@@ -24,11 +25,15 @@ def provide_modelfiles(
 def _provide(order: Order, level: str, catalog: Catalog, models_dir: Path, progress: Progress) -> Modelfile:
     name = f"{order.name}-{level}"
     path = find_modelfile(name, models_dir)
+    made = modelfile_of(catalog, order.model, f"./{order.file(level)}")
     if path is None:
         path = models_dir / f"{name}{SUFFIX}"
-        made = modelfile_of(catalog, order.model, f"./{order.file(level)}")
         unfinished = path.with_suffix(".unfinished")
         unfinished.write_bytes(render(made).encode())
         unfinished.replace(path)
         progress.say(f"{path.name}: written, as for {order.model}")
-    return parse(decode(path.read_bytes()))
+    found = parse(decode(path.read_bytes()))
+    if replace(found, base=made.base) != made:
+        # An operator's edits are wanted; another model's template isn't, and only the operator can tell.
+        progress.say(f"{path.name}: kept as it is, which isn't how {order.model} is spoken to")
+    return found

@@ -1,6 +1,6 @@
 """What `futfut-convert all` is asked for."""
 
-from pathlib import Path
+import re
 
 import msgspec
 
@@ -11,6 +11,9 @@ from convert.to_gguf.weights import OutputType
 from modelfiles.catalog import Artifact, Catalog
 
 Place = LocalFolder | HubRepository
+
+# What a part of a model's name may be: types/model/name.go of Ollama, `isValidPart`.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,8 +83,8 @@ def place_order(  # noqa: PLR0913  # what a person can say
         raise OrderError(f"No level is asked for. Name one: futfut-convert all {model} --levels q4_k_m")
     require_known(chosen)
     called = name or model
-    if Path(called).name != called or called.startswith("."):
-        raise OrderError(f"'{called}' can't begin a file's name. Take letters, digits, - and _.")
+    if not _NAME.fullmatch(called):
+        raise OrderError(f"No model can be called '{called}'. Take Latin letters, digits, '.', '-' and '_'.")
     if called != model and called in catalog.models:
         raise OrderError(
             f"models.toml has a model '{called}' of its own. Take another --name for a fine-tune of {model}."

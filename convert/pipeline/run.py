@@ -53,7 +53,7 @@ def run(
     """
     text = read_text(means.text)  # a wrong path should be told before hours of work, not behind them
     means.models_dir.mkdir(parents=True, exist_ok=True)
-    progress.say(f"[1/5] {order.place if not order.base else f'{order.place} on {order.base}'}")
+    progress.say(f"[1/5] {order.place}" + (f" on {order.base}" if order.base else ""))
     weights = bring_weights(order.place, order.base, means.home, progress=progress)
     progress.say("[2/5] to GGUF")
     source = make_gguf(

@@ -1,6 +1,7 @@
 """Look at what is there and what the hub has, so that a plan can be made. Nothing is fetched or written."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import msgspec
 
 from convert.checkpoint.adapter import is_adapter, open_adapter
 from convert.checkpoint.open import ADAPTER, open_checkpoint
-from convert.errors import CheckpointError, HubUnreachableError, NoBaseError, SnapshotError
+from convert.errors import CheckpointError, HubUnreachableError, NoAdapterError, NoBaseError, SnapshotError
 from convert.fetching.where_from import HubRepository, LocalFolder, is_repository
 from convert.pipeline.checkpoints import folder_of
+from convert.pipeline.means import Means
 from convert.pipeline.order import Order, Place
 from convert.pipeline.plan import Task
 from convert.pipeline.weights import weights_of
@@ -35,24 +37,26 @@ class _Seen(msgspec.Struct, frozen=True):
     to_fetch: int | None
 
 
-def survey(order: Order, home: Path, *, registers: bool, cores: int, progress: Progress) -> Task:
+def survey(order: Order, means: Means, *, registers: bool, progress: Progress) -> Task:
     """What is known of the work before it begins.
 
     Args:
         order: what is to be made.
-        home: with checkpoints/, models/ and reports/.
+        means: how.
         registers: whether Ollama is to have the levels. What it has already isn't asked: see `registered`.
-        cores: how many will compute.
         progress: told if the hub is slow, or files of unknown origin are hashed.
 
     Raises:
         SnapshotError, HubUnreachableError: the repository can't be used or asked.
         CheckpointError, AdapterError: the folder can't be converted.
-        NoBaseError: it is an adapter, and nobody says of what.
+        NoBaseError, NoAdapterError: it is an adapter, and nobody says of what; or the other way round.
     """
+    home = means.home
     parts = [_look(order.place, home, progress)]
     if parts[0].adapter is not None:
         parts.insert(0, _look(order.base or _base_of(parts[0], home), home, progress))
+    elif order.base is not None:
+        raise NoAdapterError(_folder(order.place, home), str(order.base))
     fetched = [part.to_fetch for part in parts if part.to_fetch is not None]
     # With new weights everything is made anew.
     there = frozenset() if sum(fetched) else _there(order, home / "models")
@@ -68,7 +72,8 @@ def survey(order: Order, home: Path, *, registers: bool, cores: int, progress: P
         fresh=there,
         verified=there & {row.level for row in report.rows} if report else frozenset(),
         registers=registers,
-        cores=cores,
+        scored=means.sample.tokens,
+        cores=means.threads or os.cpu_count() or 1,
     )
 
 

@@ -8,10 +8,12 @@ import pytest
 from convert.errors import AdapterError, CheckpointError, HubUnreachableError, NoBaseError, SnapshotError
 from convert.fetching.snapshot import fetch_snapshot
 from convert.fetching.where_from import HubRepository, LocalFolder
+from convert.pipeline.means import Means
 from convert.pipeline.order import Order, Place
 from convert.pipeline.plan import Task
 from convert.pipeline.survey import survey
 from convert.recipe import remember_recipe
+from convert.verify.windows import Sample
 from modelfiles.progress import Unseen
 from tests.hub_server import Hub
 from tests.sample_repository import FIRST
@@ -47,7 +49,8 @@ def surveyed(place: Place, home: Path, base: Place | None = None) -> Task:
     order = Order(
         model="small", name="small", place=place, base=base, levels=("q4_k_m", "q8_0"), output="f16"
     )
-    return survey(order, home, registers=True, cores=2, progress=Unseen())
+    means = Means(home=home, text=home, sample=Sample(), threads=2)
+    return survey(order, means, registers=True, progress=Unseen())
 
 
 @pytest.fixture
@@ -101,7 +104,8 @@ def test_levels_that_are_there(hub: Hub, tmp_path: Path) -> None:
     for level in ("f16", "q4_k_m", "q8_0"):
         (models / f"small-{level}.gguf").touch()
     for level in ("f16", "q4_k_m"):
-        remember_recipe(models / f"small-{level}.gguf", {"made": "here"})
+        file = models / f"small-{level}.gguf"
+        remember_recipe(file, {"made": "here"}, made=file)
     (models / "small-q4_k_m.gguf").write_bytes(b"changed")
     assert surveyed(model(tmp_path / "tuned"), tmp_path).fresh == {"f16"}
     assert surveyed(MODEL, tmp_path).fresh == frozenset()

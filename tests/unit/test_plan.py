@@ -139,9 +139,16 @@ def test_a_finished_run_has_nothing_to_do() -> None:
 
 
 def test_a_folder_of_ones_own_is_not_downloaded() -> None:
-    """Nor is there a step for it; who neither verifies nor registers has no steps for those."""
-    own = replace(TASK, to_fetch=None, levels=("f16",), verifies=False, registers=False)
-    assert [step.name for step in plan(own).steps] == ["convert to f16"]
+    """Nor is there a step for it; who doesn't register has no steps for that."""
+    own = replace(TASK, to_fetch=None, levels=("f16",), registers=False)
+    assert [step.name for step in plan(own).steps] == ["convert to f16", "verify f16"]
+
+
+def test_measuring_more_takes_longer() -> None:
+    """Only the levels that are measured."""
+    few, many = plan(TASK), plan(replace(TASK, scored=20_480))
+    slower = {a.name for a, b in zip(few.steps, many.steps, strict=True) if a.seconds < b.seconds}
+    assert slower == {step.name for step in few.steps if step.name.startswith("verify")}
 
 
 @given(
