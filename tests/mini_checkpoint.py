@@ -73,8 +73,8 @@ def write_mini_checkpoint(source: Path, folder: Path) -> Path:
     return folder
 
 
-def write_mini_adapter(folder: Path, checkpoint: Path) -> Path:
-    """Write a small LoRA on every linear layer, weak enough that the model speaks as before, or nearly."""
+def write_mini_adapter(folder: Path, checkpoint: Path, *, strength: float = 0.02) -> Path:
+    """Write a small LoRA on every linear layer; at the strength given here the model speaks nearly as before."""
     config = json.loads((checkpoint / "config.json").read_bytes())
     width, inner = config["hidden_size"], config["intermediate_size"]
     narrow = width // config["num_attention_heads"] * config["num_key_value_heads"]
@@ -93,7 +93,7 @@ def write_mini_adapter(folder: Path, checkpoint: Path) -> Path:
         for module, shape in shapes.items()
     }
     return write_adapter(
-        folder, TinyAdapter(modules, strength=0.02, config={"base_model_name_or_path": REPOSITORY})
+        folder, TinyAdapter(modules, strength=strength, config={"base_model_name_or_path": REPOSITORY})
     )
 
 
