@@ -4,6 +4,7 @@ Beside a made file lies a record of its recipe: the sha256 of everything that we
 As long as the recipe is the same and the file hasn't been touched, nothing has to be made again.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,12 +34,21 @@ def recipe_of(path: Path) -> dict[str, str] | None:
     return None if record is None else record.recipe
 
 
-def remember_recipe(path: Path, recipe: Recipe) -> None:
-    """Keep in mind how the file, as it is now, was made."""
-    stat = path.stat()
+def has_record(path: Path) -> bool:
+    """Whether a file of this name has ever been made here, whatever has become of it."""
+    return _record_path(path).exists()
+
+
+def remember_recipe(path: Path, recipe: Recipe, *, made: Path) -> None:
+    """Keep in mind how a file was made that will be `path`, and is `made` until it is renamed."""
+    stat = made.stat()
     record = _record_path(path)
     record.parent.mkdir(exist_ok=True)
-    record.write_bytes(msgspec.json.encode(_Record(dict(recipe), stat.st_size, stat.st_mtime_ns)))
+    with record.open("wb") as file:
+        file.write(msgspec.json.encode(_Record(dict(recipe), stat.st_size, stat.st_mtime_ns)))
+        file.flush()
+        # It must not be lost in a power cut that the renamed file survives.
+        os.fsync(file.fileno())
 
 
 def _read(path: Path) -> _Record | None:

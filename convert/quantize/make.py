@@ -8,10 +8,11 @@ from pathlib import Path
 import msgspec
 
 from convert.errors import DiskFullError, QuantizeError, WorkerKilledError
+from convert.making import making
 from convert.quantize.job import Job
 from convert.quantize.plan import Plan
 from convert.quantize.process import run_worker
-from convert.staging import put_in_place, staging_folder
+from convert.recipe import Recipe
 from modelfiles.errors import ModelFileError
 from modelfiles.gguf_header import read_header
 from modelfiles.progress import Advance, Progress
@@ -21,7 +22,9 @@ _PLAN_TOLERANCE = 100_000
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def make(job: Job, level: str, planned: Plan, path: Path, progress: Progress) -> None:
+def make(  # noqa: PLR0913  # what, how, where to, and who is told
+    job: Job, level: str, planned: Plan, path: Path, recipe: Recipe, *, progress: Progress
+) -> None:
     """Quantize to one level and put the file where it belongs.
 
     Args:
@@ -29,31 +32,27 @@ def make(job: Job, level: str, planned: Plan, path: Path, progress: Progress) ->
         level: the level's name.
         planned: what it will come to.
         path: the file to make.
+        recipe: what decides its bytes.
         progress: told what happens.
 
     Raises:
         QuantizeError: llama.cpp gave up.
         WorkerKilledError: its process was ended.
         DiskFullError: there was no room for all of the file.
+        ForeignFileError: what is at `path` wasn't made here.
         FetchBusyError: another process makes the same file.
     """
     source = Path(job.source)
     progress.say(f"{path.name}: {source.name} at {level}")
-    with staging_folder(path.parent, path.name) as folder:
-        part = folder / "quantized.part"
-        try:
-            with progress.bar("quantizing", planned.size) as advance:
-                outcome = run_worker(msgspec.structs.replace(job, out=str(part)), _growth(advance))
-            if outcome.killed_by is not None:
-                raise WorkerKilledError(source, level, outcome.killed_by)
-            if not (outcome.succeeded and _is_whole(part, planned)):
-                if reason := _no_room(part):
-                    raise DiskFullError(path, planned.size, reason)
-                raise QuantizeError(source, level, outcome.complaints)
-            put_in_place(part, path)
-        finally:
-            # Half a model is of no use to the next run, and a full disk wants it gone.
-            part.unlink(missing_ok=True)
+    with making(path, recipe) as part:
+        with progress.bar("quantizing", planned.size) as advance:
+            outcome = run_worker(msgspec.structs.replace(job, out=str(part)), _growth(advance))
+        if outcome.killed_by is not None:
+            raise WorkerKilledError(source, level, outcome.killed_by)
+        if not (outcome.succeeded and _is_whole(part, planned)):
+            if reason := _no_room(part):
+                raise DiskFullError(path, planned.size, reason)
+            raise QuantizeError(source, level, outcome.complaints)
     progress.say(f"  {path.stat().st_size / 1e6:,.0f} MB, {planned.bits_per_weight} bits a weight")
     if planned.fallbacks:
         progress.say(

@@ -10,12 +10,13 @@ from convert.errors import (
     ImatrixNeededError,
     SameLevelError,
 )
+from convert.making import require_own
 from convert.quantize.imatrix import misfits, read_imatrix
 from convert.quantize.job import Job
 from convert.quantize.levels import LEVELS, require_known
 from convert.quantize.make import make
 from convert.quantize.plan import Plan, plan
-from convert.recipe import Recipe, is_fresh, remember_recipe
+from convert.recipe import Recipe, is_fresh
 from convert.staging import require_space
 from modelfiles.file_hash import compute, file_hash
 from modelfiles.gguf_header import read_header
@@ -51,6 +52,7 @@ def quantize(  # noqa: PLR0913  # what the command can be told
         UnknownLevelError, SameLevelError, ImatrixNeededError: a level isn't possible.
         ModelFileError, UnusableSourceError, AlreadyQuantizedError: the source isn't.
         ImatrixError: the importance matrix isn't, or belongs to another model.
+        ForeignFileError: a target is there that wasn't made here.
         DiskSpaceError, DiskFullError: there isn't room, at the beginning or any more.
         FetchBusyError: another process makes the same file.
         QuantizeError, WorkerKilledError: llama.cpp gave up, or its process was ended.
@@ -61,6 +63,8 @@ def quantize(  # noqa: PLR0913  # what the command can be told
     needing = [level for level in targets if LEVELS[level].needs_imatrix]
     if needing and imatrix is None:
         raise ImatrixNeededError(needing)
+    for path in targets.values():
+        require_own(path)
     recipes = _recipes(source, targets, imatrix, progress)
     stale: dict[str, Path] = {}
     for level, path in targets.items():
@@ -79,8 +83,7 @@ def quantize(  # noqa: PLR0913  # what the command can be told
                 threads=threads or 0,
                 requantize=requantize,
             )
-            make(job, level, plans[level], path, progress)
-            remember_recipe(path, recipes[level])
+            make(job, level, plans[level], path, recipes[level], progress=progress)
     return dict(targets)
 
 

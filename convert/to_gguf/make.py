@@ -6,8 +6,8 @@ from convert.checkpoint.adapter import open_adapter
 from convert.checkpoint.digest import input_digest
 from convert.checkpoint.merge import merged
 from convert.checkpoint.open import open_checkpoint
-from convert.recipe import Recipe, is_fresh, remember_recipe
-from convert.staging import put_in_place, staging_folder
+from convert.making import making, require_own
+from convert.recipe import Recipe, is_fresh
 from convert.to_gguf.convert import convert
 from convert.to_gguf.metadata import Origin
 from convert.to_gguf.weights import OutputType
@@ -35,11 +35,13 @@ def make_gguf(  # noqa: PLR0913  where from, where to, and how
     Raises:
         CheckpointError, AdapterError: something is wrong with what is to be converted.
         NotANumberError, WeightRangeError: a weight can't be stored.
+        ForeignFileError: a file of this name is there that wasn't made here.
         DiskSpaceError: there isn't room for the file.
         FetchBusyError: another process is making it.
         OSError: a file can't be read or written.
     """
     path = models_dir / f"{model}-{output}.gguf"
+    require_own(path)
     checkpoint = open_checkpoint(folder)
     if adapter is not None:
         checkpoint = merged(checkpoint, open_adapter(adapter))
@@ -47,16 +49,8 @@ def make_gguf(  # noqa: PLR0913  where from, where to, and how
     if is_fresh(path, recipe):
         progress.say(f"{path.name}: already there, and fresh")
         return path
-    with staging_folder(models_dir, path.name) as staging:
-        part = staging / path.name
-        try:
-            # What a killed run left takes the room that this one needs.
-            part.unlink(missing_ok=True)
-            convert(checkpoint, part, output=output, origin=origin, progress=progress)
-            put_in_place(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-        remember_recipe(path, recipe)
+    with making(path, recipe) as part:
+        convert(checkpoint, part, output=output, origin=origin, progress=progress)
     progress.say(f"{path.name}: made, {path.stat().st_size / 1e6:,.0f} MB")
     return path
 

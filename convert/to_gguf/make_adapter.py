@@ -7,8 +7,8 @@ from convert.checkpoint.adapter import open_adapter
 from convert.checkpoint.digest import input_digest
 from convert.checkpoint.merge import require_fit
 from convert.checkpoint.open import CONFIG, open_checkpoint
-from convert.recipe import is_fresh, remember_recipe
-from convert.staging import put_in_place, staging_folder
+from convert.making import making, require_own
+from convert.recipe import is_fresh
 from convert.to_gguf.adapter import convert_adapter
 from convert.to_gguf.weights import OutputType
 from modelfiles.progress import Progress
@@ -28,10 +28,12 @@ def make_adapter(
     Raises:
         AdapterError, CheckpointError: something is wrong with the adapter or its base, or they don't fit.
         NotANumberError, WeightRangeError: a weight can't be stored.
+        ForeignFileError: a file of this name is there that wasn't made here.
         DiskSpaceError: there isn't room for the file.
         FetchBusyError: another process is making it.
         OSError: a file can't be read or written.
     """
+    require_own(out)
     adapter, checkpoint = open_adapter(folder), open_checkpoint(base)
     # Before an empty folder is made for what can't become a file.
     require_fit(checkpoint, adapter)
@@ -46,13 +48,7 @@ def make_adapter(
         progress.say(f"{out.name}: already there, and fresh")
         return out
     out.parent.mkdir(parents=True, exist_ok=True)
-    with staging_folder(out.parent, out.name) as staging:
-        part = staging / out.name
-        try:
-            convert_adapter(adapter, checkpoint, part, output=output, progress=progress)
-            put_in_place(part, out)
-        finally:
-            part.unlink(missing_ok=True)
-        remember_recipe(out, recipe)
+    with making(out, recipe) as part:
+        convert_adapter(adapter, checkpoint, part, output=output, progress=progress)
     progress.say(f"{out.name}: made, {out.stat().st_size / 1e6:,.1f} MB")
     return out

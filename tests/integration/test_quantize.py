@@ -66,7 +66,7 @@ def targets(folder: Path, *levels: str) -> dict[str, Path]:
 
 
 def half_made(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*.part") if path.is_file()]
+    return list(folder.rglob(".fetching/*/*.gguf"))
 
 
 @pytest.fixture(scope="module")
@@ -282,7 +282,7 @@ def test_two_at_once_do_not_write_one_file(f16: Path, tmp_path: Path) -> None:
     """Who comes second is told; what it made before stays, and so does the first one's work."""
     wanted = targets(tmp_path, "q8_0", "q4_0")
     with staging_folder(tmp_path, "tiny-q4_0.gguf") as folder:
-        part = folder / "quantized.part"
+        part = folder / "tiny-q4_0.gguf"
         part.write_bytes(b"the other's")
         with pytest.raises(FetchBusyError):
             quantize(f16, wanted, progress=Unseen())

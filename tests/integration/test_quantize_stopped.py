@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from convert.errors import DiskFullError, WorkerBrokenError
+from convert.making import making
 from convert.quantize.job import Job
 from convert.quantize.make import make
 from convert.quantize.plan import plan
@@ -51,7 +52,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def half_made(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*.part") if path.is_file()]
+    return list(folder.rglob(".fetching/*/*.gguf"))
 
 
 def child(process: int) -> int:
@@ -132,10 +133,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_told(source: Path, small_disk: Path) -> None:
     """It fills up while the file is written: the file that was there stays, and the half one is gone."""
     target = small_disk / "slow-q8_0.gguf"
-    target.write_bytes(b"the old one")
+    with making(target, {}) as part:
+        part.write_bytes(b"the old one")
     planned = plan(source, ["q8_0"])["q8_0"]
     with pytest.raises(DiskFullError, match=r"No space left on device.*make room, then run") as caught:
-        make(Job(str(source), (7,)), "q8_0", planned, target, Unseen())
+        make(Job(str(source), (7,)), "q8_0", planned, target, {}, progress=Unseen())
     assert caught.value.needed == planned.size
     assert target.read_bytes() == b"the old one"
     assert half_made(small_disk) == []
