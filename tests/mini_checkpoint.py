@@ -74,7 +74,7 @@ def write_mini_checkpoint(source: Path, folder: Path) -> Path:
 
 
 def write_mini_adapter(folder: Path, checkpoint: Path, *, strength: float = 0.02) -> Path:
-    """Write a small LoRA on every linear layer; at the strength given here the model speaks nearly as before."""
+    """Write a small LoRA on every linear layer; at this strength the model speaks nearly as before."""
     config = json.loads((checkpoint / "config.json").read_bytes())
     width, inner = config["hidden_size"], config["intermediate_size"]
     narrow = width // config["num_attention_heads"] * config["num_key_value_heads"]
