@@ -1,11 +1,13 @@
 """The folder where a fetched or made file is put together, and its way from there into place."""
 
+import errno
 import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from convert.errors import DiskSpaceError, FetchBusyError
 
@@ -23,15 +25,53 @@ def staging_folder(models_dir: Path, file: str) -> Iterator[Path]:
         FetchBusyError: another process holds it.
     """
     folder = models_dir / ".fetching" / file
-    folder.mkdir(parents=True, exist_ok=True)
     lock = folder / "lock"
-    with lock.open("a") as held:
+    with _locked(lock, file):
+        yield folder
+        _remove(folder, lock)
+
+
+def _locked(lock: Path, file: str) -> IO[str]:
+    """The lock's file, held until it is closed."""
+    while True:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            held = lock.open("a")
+        except FileNotFoundError:
+            # Who held the folder has just removed it.
+            continue
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            held.close()
             raise FetchBusyError(file, lock) from error
-        yield folder
-        shutil.rmtree(folder)
+        if _is_at(held, lock):
+            return held
+        # Removed after it was opened: what is held keeps nobody out.
+        held.close()
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _remove(folder: Path, lock: Path) -> None:
+    """Remove the folder and all that is in it, the lock last: until then nobody may put anything there."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path != lock:
+            path.unlink()
+    lock.unlink()
+    try:
+        folder.rmdir()
+    except OSError as error:
+        # The next process is in it already; so it may be gone again, too.
+        if error.errno not in (errno.ENOTEMPTY, errno.ENOENT):
+            raise
 
 
 def require_space(folder: Path, needed: int) -> None:
