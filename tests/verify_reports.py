@@ -34,7 +34,6 @@ def row(  # noqa: PLR0913  # one figure each
         file=f"mini-{level}.gguf",
         file_bytes=int(gigabytes * 1e9),
         sha256=level,
-        modelfile_sha256="",
         divergence=divergence,
         speed=None if faults is None else FITTING,
         persona_faults=faults,

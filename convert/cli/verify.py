@@ -11,9 +11,9 @@ from convert.cli.measuring import text_option, tokens_option
 from convert.errors import LevelMissingError, NothingToVerifyError
 from convert.progress import progress_on
 from convert.quantize.levels import LEVELS
+from convert.verify.figures import Figures
 from convert.verify.levels import levels_of, most_exact
 from convert.verify.publish import publish
-from convert.verify.report import read_report
 from convert.verify.table import conclusion, table
 from convert.verify.text import read_text
 from convert.verify.verify import verify
@@ -74,10 +74,10 @@ def command(  # click gives each option its argument
         modelfiles,
         read_text(text),
         catalog.quality_of(model) if model in catalog.models else catalog.quality,
+        figures=Figures(home / "reports", reuse=not force),
         progress=progress_on(console),
         sample=Sample(tokens),
         threads=threads,
-        earlier=None if force else read_report(home / "reports" / f"{model}.json"),
     )
     written = publish(report, files, home / "reports", model)
     console.print(table(report))

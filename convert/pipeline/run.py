@@ -10,8 +10,9 @@ from convert.pipeline.modelfiles import provide_modelfiles
 from convert.pipeline.order import Order
 from convert.quantize.quantize import quantize
 from convert.to_gguf.make import make_gguf
+from convert.verify.figures import Figures
 from convert.verify.publish import publish
-from convert.verify.report import Report, read_report
+from convert.verify.report import Report
 from convert.verify.text import read_text
 from convert.verify.verify import verify
 from modelfiles.catalog import Catalog
@@ -82,10 +83,10 @@ def run(
         modelfiles,
         text,
         catalog.quality_of(order.model),
+        figures=Figures(reports),
         progress=progress,
         sample=means.sample,
         threads=means.threads,
-        earlier=read_report(reports / f"{order.name}.json"),
     )
     written = publish(report, files, reports, order.name)
     if registry is None:

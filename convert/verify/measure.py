@@ -4,10 +4,8 @@ import os
 import time
 from pathlib import Path
 
-import msgspec
-
 from convert.verify.divergence import Divergence
-from convert.verify.job import Compared, CompareJob, Measured, Speed, Tried, TryJob
+from convert.verify.job import Compared, CompareJob, Measured, Tried, TryJob
 from convert.verify.pace import Pace, duration
 from convert.verify.process import run_job
 from convert.verify.questions import QUESTIONS
@@ -19,13 +17,6 @@ from modelfiles.smoke import faults, markup_of, question_of
 _SPEED_CHARACTERS = 4000
 # Beside the file, memory holds the context, the buffers and everything else on the machine.
 _MEMORY_FOR_FILE = 0.85
-
-
-class Trial(msgspec.Struct, frozen=True):
-    """How a model runs, and what was wrong with its answers: one entry for each that was."""
-
-    speed: Speed
-    faults: tuple[str, ...]
 
 
 def measure_divergence(job: CompareJob, progress: Progress) -> dict[Path, Divergence]:
@@ -52,20 +43,9 @@ def measure_divergence(job: CompareJob, progress: Progress) -> dict[Path, Diverg
     return found
 
 
-def try_out(path: Path, modelfile: Modelfile, text: str, threads: int, progress: Progress) -> Trial | None:
-    """Run a model: how fast and large it is, and what is wrong with its answers.
-
-    Returns:
-        None if it is too large for this machine's memory: each answer would take minutes, from disk.
-
-    Raises:
-        MeasureError, MeasureKilledError: as `run_job`.
-    """
-    if path.stat().st_size > _MEMORY_FOR_FILE * _memory_bytes():
-        progress.say(f"  {path.name}: not run, it is too large for this machine's memory")
-        return None
-    progress.say(f"  {path.name}: speed, and {len(QUESTIONS)} questions")
-    job = TryJob(
+def trial_of(path: Path, modelfile: Modelfile, text: str, threads: int) -> TryJob:
+    """What it takes to run a model as its Modelfile has it; its reading speed is measured on the text."""
+    return TryJob(
         path,
         text[:_SPEED_CHARACTERS],
         QUESTIONS,
@@ -75,14 +55,33 @@ def try_out(path: Path, modelfile: Modelfile, text: str, threads: int, progress:
         context_tokens=int(_last(modelfile, "num_ctx", "4096")),
         threads=threads,
     )
+
+
+def try_out(job: TryJob, progress: Progress) -> Tried | None:
+    """Run a model: how fast and large it is, and what it answers.
+
+    Returns:
+        None if it is too large for this machine's memory: each answer would take minutes, from disk.
+
+    Raises:
+        MeasureError, MeasureKilledError: as `run_job`.
+    """
+    if job.model.stat().st_size > _MEMORY_FOR_FILE * _memory_bytes():
+        progress.say(f"  {job.model.name}: not run, it is too large for this machine's memory")
+        return None
+    progress.say(f"  {job.model.name}: speed, and {len(job.messages)} questions")
     (tried,) = [message for message in run_job(job) if isinstance(message, Tried)]
+    return tried
+
+
+def wrong_answers(tried: Tried, job: TryJob, modelfile: Modelfile) -> tuple[str, ...]:
+    """What is wrong with a model's answers, one entry for each that is."""
     markup = markup_of(modelfile)
-    wrong = tuple(
-        f"'{question_of(question)}': {' and '.join(found)}"
-        for question, answer in zip(QUESTIONS, tried.answers, strict=True)
+    return tuple(
+        f"'{question_of(message)}': {' and '.join(found)}"
+        for message, answer in zip(job.messages, tried.answers, strict=True)
         if (found := faults(answer.text, answer.unended, markup))
     )
-    return Trial(tried.speed, wrong)
 
 
 # The defaults are Ollama's (docs/modelfile.md).

@@ -1,4 +1,4 @@
-"""What verification found, as it is shown, kept as JSON, and built upon by the next run."""
+"""What verification found, as it is shown and kept as JSON."""
 
 from pathlib import Path
 
@@ -38,7 +38,6 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         file: its file's name.
         file_bytes: the file's size.
         sha256: the file's.
-        modelfile_sha256: of the Modelfile that it was asked by.
         divergence: how far it is from the reference; of the reference itself, from itself.
         speed: None if it wasn't run, since it is too large for this machine's memory.
         persona_faults: what was wrong with its answers, one entry for each that was; None if it wasn't run.
@@ -49,7 +48,6 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     file_bytes: int
     sha256: str
-    modelfile_sha256: str
     divergence: Divergence
     speed: Speed | None
     persona_faults: tuple[str, ...] | None

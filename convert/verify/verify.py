@@ -2,22 +2,24 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
 from convert.verify.comparable import require_comparable
-from convert.verify.job import CompareJob
+from convert.verify.divergence import Divergence
+from convert.verify.figures import Comparison, Figures, Trial
+from convert.verify.job import CompareJob, TryJob
 from convert.verify.judge import verdict
-from convert.verify.measure import measure_divergence, try_out
+from convert.verify.measure import measure_divergence, trial_of, try_out, wrong_answers
 from convert.verify.questions import QUESTIONS
 from convert.verify.report import Basis, Report, Row
 from convert.verify.windows import Sample
 from modelfiles.catalog import Quality
 from modelfiles.file_hash import file_hash
-from modelfiles.grammar import Modelfile, render
+from modelfiles.grammar import Modelfile
 from modelfiles.progress import Progress
 
 
@@ -28,12 +30,15 @@ def verify(  # noqa: PLR0913  # what is measured, against what, on what
     text: str,
     thresholds: Quality,
     *,
+    figures: Figures,
     progress: Progress,
     sample: Sample | None = None,
     threads: int | None = None,
-    earlier: Report | None = None,
 ) -> Report:
     """Measure, try and judge levels; the reference is tried and judged like them.
+
+    Stopped at any moment, it goes on behind the last figure: the comparison of all levels is one, and each
+    level's trial.
 
     Args:
         reference: the file that the levels are measured against.
@@ -41,10 +46,10 @@ def verify(  # noqa: PLR0913  # what is measured, against what, on what
         modelfiles: what each level is asked by; those that aren't in it, by the first that is.
         text: what is measured on.
         thresholds: what the levels are held to.
+        figures: what is known already, and where what is found is kept.
         progress: told how it goes.
         sample: how much of the text is measured.
         threads: how many to compute on; all cores if None.
-        earlier: a report whose figures are taken over where they speak of the same files on the same text.
 
     Raises:
         LevelMissingError, ModelFileError, VocabularyMismatchError, ContextTooShortError: a file can't be
@@ -69,26 +74,11 @@ def verify(  # noqa: PLR0913  # what is measured, against what, on what
         threads=threads,
         questions_sha256=_sha256("\n\n".join(QUESTIONS)),
     )
-    known = earlier.rows if earlier is not None and earlier.basis == basis else ()
-    rows = [row for row in known if any(subject.is_of(row) for subject in subjects)]
-    missing = [subject for subject in subjects if not any(subject.is_of(row) for row in rows)]
-    if missing:
-        others = {subject.name: subject.path for subject in missing if subject.path != reference}
-        divergences = measure_divergence(CompareJob(reference, others, text, sample, threads), progress)
-        for subject in missing:
-            tried = try_out(subject.path, subject.modelfile, text, threads, progress)
-            rows.append(
-                Row(
-                    level=subject.name,
-                    file=subject.path.name,
-                    file_bytes=subject.path.stat().st_size,
-                    sha256=subject.sha256,
-                    modelfile_sha256=_sha256(render(subject.modelfile)),
-                    divergence=divergences[subject.path],
-                    speed=tried.speed if tried else None,
-                    persona_faults=tried.faults if tried else None,
-                )
-            )
+    divergences = _divergences(subjects, CompareJob(reference, {}, text, sample, threads), figures, progress)
+    rows = [
+        _row(subject, divergence, trial_of(subject.path, subject.modelfile, text, threads), figures, progress)
+        for subject, divergence in zip(subjects, divergences, strict=True)
+    ]
     rows.sort(key=lambda row: (row.sha256 != basis.reference_sha256, -row.file_bytes))
     return Report(
         reference=rows[0].level,
@@ -106,10 +96,39 @@ class _Subject(msgspec.Struct, frozen=True):
     sha256: str
     modelfile: Modelfile
 
-    def is_of(self, row: Row) -> bool:
-        """Whether the row was measured on this very file, asked in this very way."""
-        modelfile = _sha256(render(self.modelfile))
-        return (row.level, row.sha256, row.modelfile_sha256) == (self.name, self.sha256, modelfile)
+
+def _divergences(
+    subjects: Sequence[_Subject], job: CompareJob, figures: Figures, progress: Progress
+) -> list[Divergence]:
+    """Each subject's divergence; those that aren't known are measured, all in one go."""
+    reference, text = file_hash(job.reference, progress), _sha256(job.text)
+    comparisons = {
+        subject.path: Comparison(reference, subject.sha256, text, job.sample) for subject in subjects
+    }
+    known = {path: figures.divergence(comparison) for path, comparison in comparisons.items()}
+    if missing := {subject.name: subject.path for subject in subjects if known[subject.path] is None}:
+        levels = {name: path for name, path in missing.items() if path != job.reference}
+        measured = measure_divergence(replace(job, levels=levels), progress)
+        for path in missing.values():
+            figures.keep_divergence(comparisons[path], measured[path])
+        known |= measured
+    return [divergence for subject in subjects if (divergence := known[subject.path]) is not None]
+
+
+def _row(subject: _Subject, divergence: Divergence, job: TryJob, figures: Figures, progress: Progress) -> Row:
+    trial = Trial(subject.sha256, job)
+    tried = figures.tried(trial)
+    if tried is None and (tried := try_out(job, progress)) is not None:
+        figures.keep_tried(trial, tried)
+    return Row(
+        level=subject.name,
+        file=subject.path.name,
+        file_bytes=subject.path.stat().st_size,
+        sha256=subject.sha256,
+        divergence=divergence,
+        speed=tried.speed if tried else None,
+        persona_faults=wrong_answers(tried, job, subject.modelfile) if tried else None,
+    )
 
 
 def _sha256(text: str) -> str:

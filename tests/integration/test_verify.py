@@ -24,8 +24,9 @@ from convert.errors import (
     VocabularyMismatchError,
 )
 from convert.verify.divergence import Divergence
+from convert.verify.figures import Figures
 from convert.verify.job import Compared, CompareJob, Measured, to_line
-from convert.verify.measure import measure_divergence, try_out
+from convert.verify.measure import measure_divergence, trial_of, try_out, wrong_answers
 from convert.verify.process import run_job
 from convert.verify.questions import QUESTIONS
 from convert.verify.report import Report
@@ -116,30 +117,37 @@ def test_a_level_against_itself_loses_nothing(unsure: Path, tmp_path: Path) -> N
     assert (found.kl_divergence.max, found.top_1_agreement.value, found.perplexity_ratio.value) == (0, 1, 1)
 
 
+def tried(model: Path, modelfile: Modelfile = MODELFILE) -> tuple[str, ...] | None:
+    """What is wrong with a model's answers."""
+    job = trial_of(model, modelfile, TEXT, 1)
+    found = try_out(job, Unseen())
+    return None if found is None else wrong_answers(found, job, modelfile)
+
+
 def test_a_model_that_answers_passes(speaking: Path, tmp_path: Path) -> None:
     """All figures are there; what was measured isn't measured again, but judged anew."""
     level = tmp_path / "q8_0.gguf"
     write_level(level, speaking, Q8_0)
 
-    def verified(earlier: Report | None, told: Told, kl_divergence: float = 1000) -> Report:
+    def verified(told: Told, kl_divergence: float = 1000) -> Report:
         thresholds = type(THRESHOLDS)(kl_divergence, 1000, 0, 0)
         asked = {"q8_0": MODELFILE}
         run = partial(verify, speaking, {"q8_0": level}, asked, TEXT, thresholds, sample=SAMPLE)
-        return run(progress=told, earlier=earlier)
+        return run(progress=told, figures=Figures(tmp_path))
 
-    first = verified(None, told := Told())
+    first = verified(told := Told())
     assert [row.level for row in first.rows] == ["f32", "q8_0"]
     assert all(row.passed and row.persona_faults == () for row in first.rows)
     assert all(row.speed and row.speed.generation_tokens_per_second > 0 for row in first.rows)
     assert all(row.speed and row.speed.peak_memory_bytes > row.file_bytes for row in first.rows)
     assert any("window 2 of 2: q8_0.gguf, about 0 s left" in line for line in told.lines)
-    assert verified(first, told := Told()) == first
+    assert verified(told := Told()) == first
     assert told.lines == []
-    again = verified(first, told := Told(), kl_divergence=0)
+    again = verified(told := Told(), kl_divergence=0)
     assert told.lines == []
     assert [row.passed for row in again.rows] == [True, first.rows[1].divergence.kl_divergence.mean == 0]
     level.write_bytes(write_level(tmp_path / "other.gguf", speaking, Q4_0).read_bytes())
-    verified(first, told := Told())
+    verified(told := Told())
     assert any("q8_0.gguf: speed" in line for line in told.lines)
     assert not any("f32.gguf: speed" in line for line in told.lines)
 
@@ -161,25 +169,24 @@ def test_what_is_wrong_with_answers(
     """Each of the questions is told with its fault, as the gate tells it."""
     extra = {} if template is None else {"template": template}
     model = write_tiny_model(tmp_path / "model.gguf", script, **extra)
-    trial = try_out(model, MODELFILE, TEXT, 1, Unseen())
-    assert trial is not None
-    assert len(trial.faults) == len(QUESTIONS)
-    assert all(fault in found for found in trial.faults)
-    assert trial.faults[0].startswith("'킥인은 몇 초 안에 차야 해?': ")
+    found = tried(model)
+    assert found is not None
+    assert len(found) == len(QUESTIONS)
+    assert all(fault in each for each in found)
+    assert found[0].startswith("'킥인은 몇 초 안에 차야 해?': ")
 
 
 def test_a_prompt_larger_than_the_context_is_a_fault(speaking: Path) -> None:
     """Not an error that ends the whole verification."""
-    narrow = Modelfile(base="", system="짧게 답해.", parameters=(("num_ctx", "256"),))
-    trial = try_out(speaking, narrow, TEXT, 1, Unseen())
-    assert trial is not None
-    assert "fills the context of 256" in trial.faults[0]
+    found = tried(speaking, Modelfile(base="", system="짧게 답해.", parameters=(("num_ctx", "256"),)))
+    assert found
+    assert "fills the context of 256" in found[0]
 
 
 def test_a_model_too_large_for_memory_is_not_run(speaking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its answers would take hours; that it wasn't run is told."""
     monkeypatch.setattr("convert.verify.measure._memory_bytes", lambda: speaking.stat().st_size)
-    assert try_out(speaking, MODELFILE, TEXT, 1, told := Told()) is None
+    assert try_out(trial_of(speaking, MODELFILE, TEXT, 1), told := Told()) is None
     assert "too large for this machine's memory" in told.lines[0]
 
 
@@ -191,7 +198,16 @@ def test_what_cannot_be_compared_is_refused_before_anything_runs(unsure: Path, t
     (tmp_path / "text.gguf").write_text("풋살")
 
     def refused(level: Path, reference: Path = reference, sample: Sample = SAMPLE) -> None:
-        verify(reference, {"x": level}, {"x": MODELFILE}, TEXT, THRESHOLDS, progress=Unseen(), sample=sample)
+        verify(
+            reference,
+            {"x": level},
+            {"x": MODELFILE},
+            TEXT,
+            THRESHOLDS,
+            figures=Figures(tmp_path),
+            progress=Unseen(),
+            sample=sample,
+        )
 
     with pytest.raises(VocabularyMismatchError, match=r"longer\.gguf .* it knows 277 tokens, .* 276"):
         refused(longer)
@@ -214,7 +230,7 @@ def test_a_file_that_is_cut_off_is_told_in_llama_cpps_words(unsure: Path, tmp_pa
     with pytest.raises(MeasureError, match=r"cut\.gguf .*not within the file bounds"):
         compared(unsure / "tiny-f32.gguf", cut)
     with pytest.raises(MeasureError, match=r"cut\.gguf"):
-        try_out(cut, MODELFILE, TEXT, 1, Unseen())
+        tried(cut)
 
 
 def children() -> list[int]:
@@ -268,7 +284,7 @@ def test_the_command(unsure: Path, tmp_path: Path) -> None:
     assert first.exit_code == 0
     assert "window 2 of 2" in first.output
     assert "tiny-q8_0 failed: it gives 8 wrong answers" in first.output
-    assert {path.suffix for path in (tmp_path / "reports").iterdir()} == {".json", ".png", ".svg"}
+    assert {path.suffix for path in (tmp_path / "reports").glob("tiny*")} == {".json", ".png", ".svg"}
     assert (unsure / ".verdicts" / "tiny-q4_0.gguf.json").is_file()
     second = CliRunner().invoke(command, arguments, catch_exceptions=False)
     assert "window" not in second.output
