@@ -108,3 +108,13 @@ def write_imatrix(path: Path, sums: Mapping[str, Array], *, inputs: int = 50) ->
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def targets(folder: Path, *levels: str) -> dict[str, Path]:
+    """Where a tiny model's levels are to be made."""
+    return {level: folder / f"tiny-{level}.gguf" for level in levels}
+
+
+def half_made(folder: Path) -> list[Path]:
+    """The files below `folder` that are, or were, being made."""
+    return list(folder.rglob(".fetching/*/*.gguf"))

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from gguf import GGUFReader
 
 from convert.cli import cli
-from convert.errors import AdapterError
+from convert.errors import AdapterError, ForeignFileError
 from tests.adapter_cases import write_case
 
 
@@ -45,6 +45,16 @@ def test_refused(tmp_path: Path) -> None:
     assert out.read_bytes() == before
     run("adapter", adapter, "--base", other, "--out", tmp_path / "elsewhere" / "futsal.gguf")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_was_not_made_here_stays(tmp_path: Path) -> None:
+    """Whatever --out names, a file that is there already is replaced only if this command made it."""
+    base, adapter = write_case("qwen2-lora", tmp_path)
+    out = tmp_path / "futsal.gguf"
+    out.write_bytes(b"the operator's own")
+    result = run("adapter", adapter, "--base", base, "--out", out)
+    assert isinstance(result.exception, ForeignFileError)
+    assert out.read_bytes() == b"the operator's own"
 
 
 def test_killed_before(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from llama_cpp import Llama
 
 from convert.checkpoint.open import open_checkpoint
 from convert.cli import cli
-from convert.errors import CheckpointError, DiskSpaceError, FetchBusyError, WeightRangeError
+from convert.errors import CheckpointError, DiskSpaceError, FetchBusyError, ForeignFileError, WeightRangeError
 from convert.to_gguf.make import make_gguf
 from modelfiles.progress import Unseen
 from tests.tiny_adapter import TinyAdapter, write_adapter
@@ -121,6 +121,15 @@ def test_no_room(folder: Path, models_dir: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(DiskSpaceError):
         make_gguf("any", folder, models_dir, progress=Unseen())
     assert gguf_files(models_dir) == []
+
+
+def test_what_was_not_made_here_stays(folder: Path, models_dir: Path) -> None:
+    """A file of that name which an operator has put there is refused, not replaced."""
+    own = models_dir / "any-f16.gguf"
+    own.write_bytes(b"the operator's own")
+    with pytest.raises(ForeignFileError, match=r"any-f16\.gguf wasn't made here"):
+        make_gguf("any", folder, models_dir, progress=Unseen())
+    assert own.read_bytes() == b"the operator's own"
 
 
 def test_two_at_once(folder: Path, models_dir: Path) -> None:

@@ -17,7 +17,7 @@ from convert.quantize.make import make
 from convert.quantize.plan import plan
 from convert.quantize.process import run_worker
 from modelfiles.progress import Unseen
-from tests.quantize_model import write_model
+from tests.quantize_model import half_made, write_model
 
 # Slow to make, so that there is time to stop it.
 LEVEL, FTYPE = "iq3_s", 26
@@ -49,10 +49,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def half_made(folder: Path) -> list[Path]:
-    return list(folder.rglob(".fetching/*/*.gguf"))
 
 
 def child(process: int) -> int:
