@@ -113,6 +113,7 @@ CASES: dict[str, TinyCheckpoint] = {
         "MistralForCausalLM", "sentencepiece-json", stored_as="F32", config={"sliding_window": None}
     ),
     "qwen2-tied": TinyCheckpoint("Qwen2ForCausalLM", "qwen2", tied=True),
+    "llama3-tied-with-output": TinyCheckpoint(config={"tie_word_embeddings": True}),
     "Qwen2.5-Tiny-0.5B-f32": TinyCheckpoint(
         "Qwen2ForCausalLM",
         "qwen2",

@@ -27,7 +27,7 @@ _PICKLED = (
     f"save it again with peft's save_pretrained(…, safe_serialization=True)"
 )
 
-_SAVE_AGAIN = "fetch it again, or save it again where it was trained"
+SAVE_AGAIN = "fetch it again, or save it again where it was trained"
 
 _PAIR = ("A", "B")
 _FACTOR = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<factor>[AB])\.weight")
@@ -45,7 +45,7 @@ class Adapter(msgspec.Struct, frozen=True):
     """A LoRA adapter; `updates` has each low-rank update under the name of the base's weight it is for.
 
     `alpha` is that of updates without a pattern of their own. `base_repository` is None where the config
-    names a local folder.
+    names a local folder. `without_weights` are layers that the config lists and that nothing is there for.
     """
 
     folder: Path
@@ -53,6 +53,7 @@ class Adapter(msgspec.Struct, frozen=True):
     updates: Mapping[str, LowRank]
     base_repository: str | None
     base_revision: str | None
+    without_weights: tuple[str, ...] = ()
 
 
 def is_adapter(folder: Path) -> bool:
@@ -81,9 +82,9 @@ def open_adapter(folder: Path) -> Adapter:
         for module, pair in factors.items()
         if len(pair) == len(_PAIR)
     }
-    problems += _misshaped(config, updates) + _missing_targets(config, factors)
+    problems += _misshaped(config, updates)
     if not stored:
-        problems.append(f"{WEIGHTS} holds no weights: {_SAVE_AGAIN}")
+        problems.append(f"{WEIGHTS} holds no weights: {SAVE_AGAIN}")
     if problems:
         raise AdapterError(folder, problems)
     return Adapter(
@@ -92,6 +93,7 @@ def open_adapter(folder: Path) -> Adapter:
         updates={f"{module}.weight": update for module, update in updates.items()},
         base_repository=config.base_repository,
         base_revision=config.revision,
+        without_weights=_without_weights(config, factors),
     )
 
 
@@ -122,7 +124,7 @@ def _stored(folder: Path, path: Path) -> dict[str, StoredTensor]:
         kinds = ", ".join(sorted({each.dtype for each in unread}))
         names = listed(each.name for each in unread)
         raise AdapterError(
-            folder, [f"it holds tensors of {kinds}, expected BF16, F16 or F32: {names}. {_SAVE_AGAIN}"]
+            folder, [f"it holds tensors of {kinds}, expected BF16, F16 or F32: {names}. {SAVE_AGAIN}"]
         )
     return {name: each for name, each in header.items() if isinstance(each, StoredTensor)}
 
@@ -143,7 +145,7 @@ def _factors(stored: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]]
 def _unpaired(factors: Mapping[str, Mapping[str, Tensor]]) -> list[str]:
     lacking = {factor: [name for name, pair in factors.items() if factor not in pair] for factor in _PAIR}
     return [
-        f"lora_{factor} is missing of {listed(modules)}: {_SAVE_AGAIN}"
+        f"lora_{factor} is missing of {listed(modules)}: {SAVE_AGAIN}"
         for factor, modules in lacking.items()
         if modules
     ]
@@ -162,13 +164,7 @@ def _misshaped(config: AdapterConfig, updates: Mapping[str, LowRank]) -> list[st
     ]
 
 
-def _missing_targets(config: AdapterConfig, modules: Iterable[str]) -> list[str]:
-    """Layers that the config lists by name, and that no weight is there for."""
+def _without_weights(config: AdapterConfig, modules: Iterable[str]) -> tuple[str, ...]:
     targets = config.target_modules if isinstance(config.target_modules, list) else []
     held = [f".{module}" for module in modules]
-    missing = [target for target in targets if not any(module.endswith(f".{target}") for module in held)]
-    return (
-        [f"its config adapts {listed(missing)}, but no weights are there for it: {_SAVE_AGAIN}"]
-        if missing
-        else []
-    )
+    return tuple(target for target in targets if not any(module.endswith(f".{target}") for module in held))

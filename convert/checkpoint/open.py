@@ -1,6 +1,7 @@
 """Open a checkpoint: everything that could go wrong with it later goes wrong here, all at once."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,15 @@ from typing import Any
 import msgspec
 
 from convert.architectures import ARCHITECTURES, Architecture
+from convert.checkpoint.card import read_card
 from convert.checkpoint.hyperparameters import read_hyperparameters
 from convert.checkpoint.listing import listed
 from convert.checkpoint.shards import WeightFiles, read_weight_files
 from convert.checkpoint.tensor import Tensor
+from convert.checkpoint.tokenizer import Tokenizer, read_tokenizer
 from convert.errors import CheckpointError
 
 CONFIG = "config.json"
-TOKENIZERS = ("tokenizer.model", "tokenizer.json")
 ADAPTER = "adapter_config.json"
 
 # Saved by older versions of transformers, and computed from config.json by newer ones.
@@ -23,12 +25,17 @@ _COMPUTED = (".rotary_emb.inv_freq",)
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """A checkpoint that was found to be whole. `tensors` are those of its architecture, by name."""
+    """A checkpoint that was found to be whole.
+
+    `tensors` are those of its architecture, by name: the output, too, if it has one, even where config.json
+    says that its embeddings serve as output.
+    """
 
     folder: Path
     architecture: str
     config: dict[str, Any]
     tensors: Mapping[str, Tensor]
+    tokenizer: Tokenizer
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:
@@ -46,24 +53,29 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     architecture = _architecture(folder, config)
     weights = read_weight_files(folder)
     problems = [*_quantized(config, weights), *weights.problems]
-    if not any((folder / name).is_file() for name in TOKENIZERS):
-        problems.append(
-            f"its tokenizer is missing ({' or '.join(TOKENIZERS)}). Copy it from the model that it was tuned "
-            f"from."
-        )
     try:
         sizes = read_hyperparameters(config).sizes
     except ValueError as error:
         raise CheckpointError(folder, [*problems, f"{error}."]) from error
-    expected = {tensor.name: tensor.shape for tensor in architecture.tensors(sizes)}
-    tied = {architecture.output.name} if sizes.tied else set()
-    if not problems:
-        problems = _tensor_problems(
-            expected, {name: each.shape for name, each in weights.tensors.items()}, tied
-        )
-    if problems:
+    found = {name: each.shape for name, each in weights.tensors.items()}
+    # An output of its own may lie beside embeddings that are to serve as output: see `planned`.
+    has_output = architecture.output.name in found
+    with_output = msgspec.structs.replace(sizes, tied=sizes.tied and not has_output)
+    expected = {tensor.name: tensor.shape for tensor in architecture.tensors(with_output)}
+    problems = problems or _tensor_problems(expected, found)
+    tokenizer = None
+    try:
+        tokenizer = read_tokenizer(folder, config, sizes.vocabulary)
+    except ValueError as error:
+        problems.append(str(error))
+    try:
+        read_card(folder, sum(map(math.prod, expected.values())))
+    except ValueError as error:
+        problems.append(str(error))
+    if problems or tokenizer is None:
         raise CheckpointError(folder, problems)
-    return Checkpoint(folder, architecture.name, config, {name: weights.tensors[name] for name in expected})
+    tensors = {name: weights.tensors[name] for name in expected}
+    return Checkpoint(folder, architecture.name, config, tensors, tokenizer)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -87,22 +99,24 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def _architecture(folder: Path, config: Mapping[str, Any]) -> Architecture:
-    named = config.get("architectures") or ["none"]
-    if named[0] not in ARCHITECTURES:
+    named = config.get("architectures")
+    name = str(named[0]) if isinstance(named, list) and named else "none"
+    if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         problem = (
-            f"its architecture is {named[0]}, and only {known} can be converted here. llama.cpp's own "
+            f"its architecture is {name}, and only {known} can be converted here. llama.cpp's own "
             f"convert_hf_to_gguf.py may know it; put the file that it makes into models/."
         )
         raise CheckpointError(folder, [problem])
-    return ARCHITECTURES[named[0]]
+    return ARCHITECTURES[name]
 
 
 def _quantized(config: Mapping[str, Any], weights: WeightFiles) -> list[str]:
     """What says that weights are quantized already: the config, or numbers that no weight is trained in."""
     advice = (
         "Quantizing again would add error to error: take the repository with the full weights "
-        "(merge an adapter into those), and quantize that."
+        "(merge an adapter into those), and quantize that. If an adapter names this as its base (a QLoRA was "
+        "trained on 4 bits), give the full-precision one with --base OWNER/NAME or a folder."
     )
     if (quantization := config.get("quantization_config")) is not None:
         method = quantization.get("quant_method") if isinstance(quantization, dict) else None
@@ -115,10 +129,10 @@ def _quantized(config: Mapping[str, Any], weights: WeightFiles) -> list[str]:
 
 
 def _tensor_problems(
-    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], ignored: set[str]
+    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
 ) -> list[str]:
     missing = expected.keys() - found.keys()
-    extra = {name for name in found.keys() - expected.keys() - ignored if not name.endswith(_COMPUTED)}
+    extra = {name for name in found.keys() - expected.keys() if not name.endswith(_COMPUTED)}
     misshaped = {
         name: f"{list(found[name])}, not {list(shape)}"
         for name, shape in expected.items()

@@ -39,6 +39,8 @@ def read_rope(config: Mapping[str, Any]) -> Rope:
         ValueError: they are scaled in a way that isn't carried over, or a number is missing.
     """
     found = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(found, Mapping):
+        raise ValueError(f"rope_parameters or rope_scaling in config.json is no object: {found!r}")  # noqa: TRY004
     kind = found.get("rope_type") or found.get("type") or "default"
     base = found.get("rope_theta") or config.get("rope_theta") or _DEFAULT_BASE
     rotated = found.get("partial_rotary_factor") or config.get("partial_rotary_factor") or 1

@@ -10,13 +10,13 @@ from pathlib import Path
 import gguf
 import msgspec
 import numpy as np
-import yaml
 
 from convert.architectures import ARCHITECTURES, PlannedTensor
 from convert.checkpoint.adapter import Adapter
-from convert.checkpoint.hyperparameters import read_hyperparameters
-from convert.checkpoint.merge import require_fit
+from convert.checkpoint.card import read_card
+from convert.checkpoint.merge import TIED_OUTPUT, require_fit
 from convert.checkpoint.open import Checkpoint
+from convert.checkpoint.planned import planned_tensors
 from convert.checkpoint.tensor import FloatArray, StoredType, Tensor
 from convert.errors import AdapterError
 from convert.staging import require_space
@@ -45,7 +45,10 @@ def convert_adapter(
     """
     require_fit(base, adapter)
     architecture = ARCHITECTURES[base.architecture]
-    planned = list(architecture.tensors(read_hyperparameters(base.config).sizes))
+    planned = planned_tensors(base)
+    if adapter.updates.keys() - {plan.name for plan in planned}:
+        # All others fit; the base's output only repeats its embeddings, and isn't in its file.
+        raise AdapterError(adapter.folder, [TIED_OUTPUT])
     factors = list(_factors(adapter, planned))
     writer = gguf.GGUFWriter(out, architecture.gguf)
     kind = _TYPES[output]
@@ -72,10 +75,9 @@ def convert_adapter(
 def _add_keys(writer: gguf.GGUFWriter, adapter: Adapter) -> None:
     parameters = writer.get_total_parameter_count()[0]
     try:
-        metadata = gguf.Metadata.load(model_path=adapter.folder, total_params=parameters)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problem = f"the head of its README.md can't be read, mend or remove it ({error})"
-        raise AdapterError(adapter.folder, [problem]) from error
+        metadata = read_card(adapter.folder, parameters)
+    except ValueError as error:
+        raise AdapterError(adapter.folder, [str(error)]) from error
     metadata.name = metadata.name or adapter.folder.name
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")

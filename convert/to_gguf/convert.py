@@ -13,14 +13,11 @@ from gguf import GGMLQuantizationType
 from convert.architectures import ARCHITECTURES, PlannedTensor
 from convert.checkpoint.hyperparameters import Hyperparameters, read_hyperparameters
 from convert.checkpoint.open import Checkpoint
+from convert.checkpoint.planned import planned_tensors
 from convert.checkpoint.tensor import FloatArray
-from convert.errors import CheckpointError
 from convert.staging import require_space
-from convert.to_gguf.metadata import Origin, add_general, add_sizes, add_vocabulary
+from convert.to_gguf.metadata import Origin, add_general, add_sizes, add_tokenizer
 from convert.to_gguf.rope import frequency_factors
-from convert.to_gguf.vocabulary import read_vocabulary
-from convert.to_gguf.vocabulary.files import read_tokenizer_files
-from convert.to_gguf.vocabulary.special import special_tokens
 from convert.to_gguf.weights import OutputType, blocks, output_type
 from modelfiles.progress import Progress
 
@@ -46,20 +43,26 @@ def convert(
     The caller gives a path that nobody reads yet: after an error, half a file may lie there.
 
     Raises:
-        CheckpointError: its tokenizer or its model card can't be carried over.
         NotANumberError, WeightRangeError: a weight can't be stored.
         DiskSpaceError: there isn't room for the file.
         OSError: a file can't be read or written.
     """
     hyperparameters = read_hyperparameters(checkpoint.config)
-    sizes = hyperparameters.sizes
-    planned = list(ARCHITECTURES[checkpoint.architecture].tensors(sizes))
+    planned = planned_tensors(checkpoint)
     factors = _frequency_factors(hyperparameters)
     if hyperparameters.window is not None and hyperparameters.window < hyperparameters.context:
         progress.say(
             f"It was trained to look back {hyperparameters.window} tokens, and llama.cpp looks back to the "
             f"start: keep num_ctx in its Modelfile at {hyperparameters.window} or less."
         )
+    output_name = ARCHITECTURES[checkpoint.architecture].output.name
+    if hyperparameters.sizes.tied and planned[-1].name == output_name:
+        progress.say(
+            f"Its config.json says that the embeddings serve as output (tie_word_embeddings), but its "
+            f"{output_name} is another one: that is what is written."
+        )
+    for note in checkpoint.tokenizer.notes:
+        progress.say(note)
     header = _header(checkpoint, hyperparameters, planned, factors, output, origin)
     total = sum(info.nbytes for info in header.tensors[0].values())
     require_space(out.parent, total)
@@ -105,16 +108,9 @@ def _header(  # noqa: PLR0913, PLR0917  what goes into a file's beginning is all
         kind, number_bytes = _TYPES[output_type(tensor, output)]
         count = int(np.prod(tensor.shape, dtype=np.int64))
         writer.add_tensor_info(tensor.gguf, tensor.shape, np.dtype(np.float32), count * number_bytes, kind)
-    size = hyperparameters.sizes.vocabulary
-    try:
-        files = read_tokenizer_files(checkpoint.folder)
-        vocabulary = read_vocabulary(files, size)
-        special = special_tokens(files, checkpoint.config, size)
-        add_general(writer, checkpoint, origin)
-    except ValueError as error:
-        raise CheckpointError(checkpoint.folder, [str(error)]) from error
+    add_general(writer, checkpoint, origin)
     add_sizes(writer, architecture, hyperparameters, output)
-    add_vocabulary(writer, architecture, vocabulary, special, files.chat_template)
+    add_tokenizer(writer, architecture, checkpoint.tokenizer)
     return writer
 
 

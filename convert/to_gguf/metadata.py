@@ -5,20 +5,14 @@ written, with the same values. On top come `general.source.url` and `general.sou
 and its revision), and `general.license` where the model card has none.
 """
 
-import json
-from pathlib import Path
-from typing import Any
-
 import gguf
 import msgspec
-import yaml
 
 from convert.architectures import Architecture
+from convert.checkpoint.card import read_card
 from convert.checkpoint.hyperparameters import Hyperparameters
 from convert.checkpoint.open import Checkpoint
-from convert.to_gguf.vocabulary import Vocabulary
-from convert.to_gguf.vocabulary.files import ChatTemplate
-from convert.to_gguf.vocabulary.special import SpecialTokens
+from convert.checkpoint.tokenizer import Tokenizer
 from convert.to_gguf.weights import OutputType
 
 _HUB = "https://huggingface.co"
@@ -40,39 +34,19 @@ class Origin(msgspec.Struct, frozen=True):
 def add_general(writer: gguf.GGUFWriter, checkpoint: Checkpoint, origin: Origin | None) -> None:
     """Add what concerns people: name, licence, languages, recommended sampling.
 
-    It is read from the model card, generation_config.json and the folder's name, by llama.cpp's own rules.
-
     Raises:
         ValueError: the model card or generation_config.json can't be read.
     """
-    folder = checkpoint.folder
     weights = writer.get_total_parameter_count()[0]
-    try:
-        metadata = gguf.Metadata.load(model_path=folder, total_params=weights)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"the head of its README.md can't be read: {error}. Mend or remove it.") from error
-    metadata.name = metadata.name or folder.name
+    metadata = read_card(checkpoint.folder, weights)
+    metadata.name = metadata.name or checkpoint.folder.name
     metadata.size_label = metadata.size_label or gguf.size_label(weights, weights, 0, 0)
-    if metadata.sampling_penalty_repeat is None:
-        # What transformers calls it, which the package doesn't know yet.
-        metadata.sampling_penalty_repeat = _generation_config(folder).get("repetition_penalty")
     if origin is not None:
         metadata.license = metadata.license or origin.license
         metadata.source_repo_url = metadata.source_repo_url or f"{_HUB}/{origin.repository}"
         metadata.source_url = metadata.source_url or f"{_HUB}/{origin.repository}/tree/{origin.revision}"
     writer.add_type(gguf.GGUFType.MODEL)
     metadata.set_gguf_meta_model(writer)
-
-
-def _generation_config(folder: Path) -> dict[str, Any]:
-    path = folder / "generation_config.json"
-    if not path.is_file():
-        return {}
-    try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path.name} can't be read: {error}. Mend or remove it.") from error
-    return found
 
 
 def add_sizes(
@@ -105,14 +79,9 @@ def add_sizes(
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
 
-def add_vocabulary(
-    writer: gguf.GGUFWriter,
-    architecture: Architecture,
-    vocabulary: Vocabulary,
-    special: SpecialTokens,
-    chat_template: ChatTemplate | None,
-) -> None:
+def add_tokenizer(writer: gguf.GGUFWriter, architecture: Architecture, tokenizer: Tokenizer) -> None:
     """Add how texts are cut into tokens, and how conversations are put into text."""
+    vocabulary, special = tokenizer.vocabulary, tokenizer.special
     writer.add_tokenizer_model(vocabulary.model)
     writer.add_tokenizer_pre(vocabulary.pre)
     writer.add_token_list(vocabulary.tokens)
@@ -130,5 +99,5 @@ def add_vocabulary(
     for role, added in special.added.items():
         if (add_flag := getattr(writer, f"add_add_{role}_token", None)) is not None:
             add_flag(added)
-    if chat_template is not None:
-        writer.add_chat_template(chat_template)
+    if tokenizer.chat_template is not None:
+        writer.add_chat_template(tokenizer.chat_template)

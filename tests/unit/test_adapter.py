@@ -173,14 +173,6 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     assert len(refused(folder).problems) == 2
 
 
-def test_a_target_without_weights(tmp_path: Path) -> None:
-    """A layer that the config adapts and the file doesn't is named."""
-    folder = write_adapter(tmp_path / "lora", TinyAdapter(MODULES))
-    write_config(folder, r=4, target_modules=["q_proj", "up_proj", "down_proj"])
-    (problem,) = refused(folder).problems
-    assert "its config adapts down_proj, but no weights are there" in problem
-
-
 def test_refused_files(tmp_path: Path) -> None:
     """Missing, broken, cut short and empty files, pickles and strange numbers: each has its words."""
     folder = write_adapter(tmp_path / "lora", TinyAdapter(MODULES))

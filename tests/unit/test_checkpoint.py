@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from convert.checkpoint.digest import input_digest
 from convert.checkpoint.listing import listed
 from convert.checkpoint.open import open_checkpoint
+from convert.checkpoint.planned import planned_tensors
 from convert.checkpoint.safetensors import read_header
+from convert.checkpoint.tensor import StoredTensor
 from convert.errors import CheckpointError
 from modelfiles.progress import Unseen
 from tests.tiny_checkpoint import CASES, TinyCheckpoint, write_safetensors, write_tiny_checkpoint
@@ -216,16 +218,71 @@ def test_tensors_that_dont_fit(tmp_path: Path) -> None:
     assert any("model.layers.{0-1}.mlp.down_proj.weight" in line and "[64, 32]" in line for line in misshaped)
 
 
-def test_tied_output_and_computed_tensors(tmp_path: Path) -> None:
-    """What is computed from the rest, and an output that the embeddings serve as, are left aside."""
-    folder = write_tiny_checkpoint(tmp_path / "model")
-    change(folder / "config.json", lambda config: config.update(tie_word_embeddings=True))
+def test_computed_tensors(folder: Path) -> None:
+    """What is computed from the rest is left aside."""
     name = "model.layers.0.self_attn.rotary_emb.inv_freq"
     index = {"weight_map": dict.fromkeys(read_header(folder / "model.safetensors"), "model.safetensors")}
     index["weight_map"][name] = "old.safetensors"
     write_safetensors(folder / "old.safetensors", {name: bytes(32)}, {name: (8,)}, "F32")
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert len(open_checkpoint(folder).tensors) == TENSORS_OF_LLAMA - 1
+    assert len(open_checkpoint(folder).tensors) == TENSORS_OF_LLAMA
+
+
+def test_tied_output(folder: Path) -> None:
+    """Where the embeddings serve as output, one that repeats them isn't written; another one is."""
+    change(folder / "config.json", lambda config: config.update(tie_word_embeddings=True))
+    checkpoint = open_checkpoint(folder)
+    assert planned_tensors(checkpoint)[-1].name == "lm_head.weight"
+    embedding = checkpoint.tensors["model.embed_tokens.weight"]
+    assert isinstance(embedding, StoredTensor)
+    weights = folder / "model.safetensors"
+    content = weights.read_bytes()
+    size = embedding.shape[0] * embedding.shape[1] * 2
+    repeated = content[embedding.offset :][:size]
+    # The output is the file's last tensor.
+    weights.write_bytes(content[:-size] + repeated)
+    assert planned_tensors(open_checkpoint(folder))[-1].name == "model.norm.weight"
+    assert len(planned_tensors(open_checkpoint(folder))) == TENSORS_OF_LLAMA - 1
+    weights.write_bytes(content[:-size] + repeated[:-1] + b"\x00")
+    assert planned_tensors(open_checkpoint(folder))[-1].name == "lm_head.weight"
+
+
+def test_a_base_of_four_bits(folder: Path) -> None:
+    """Whoever comes here by an adapter that names a 4-bit base is told how to name another one."""
+    change(folder / "config.json", lambda config: config.update(quantization_config={"quant_method": "bnb"}))
+    assert "give the full-precision one with --base OWNER/NAME or a folder" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("generation_config.json", "[]", "generation_config.json can't be read"),
+        ("generation_config.json", '{"temperature": "0.6"}', "$.sampling_temp"),
+        ("generation_config.json", '{"repetition_penalty": "1"}', "$.sampling_penalty_repeat"),
+        ("README.md", "---\nmodel_name: 8\n---\n", "the head of README.md has a value of another kind"),
+        ("README.md", "---\nbase_model: [8]\n---\n", None),
+        ("README.md", "---\nlicense: [\n---\n", "the head of its README.md can't be read"),
+        ("README.md", "---\ntags: [ko, no]\n---\n", "$.tags[1]"),
+        ("tokenizer.json", '{"model": []}', "aren't as transformers writes them"),
+        ("tokenizer.json", '{"model": {"type": "BPE", "vocab": []}}', "aren't as transformers writes them"),
+        ("tokenizer_config.json", '{"added_tokens_decoder": []}', "aren't as transformers writes them"),
+        ("tokenizer_config.json", '{"chat_template": 3}', "its chat template can't be read"),
+    ],
+)
+def test_strange_values(folder: Path, file: str, content: str, said: str | None) -> None:
+    """What a repository's files say of tokenizer, names and sampling is checked before any work is done."""
+    (folder / file).write_text(content)
+    if said is None:
+        assert open_checkpoint(folder).folder == folder
+    else:
+        assert said in refusal(folder)
+
+
+@pytest.mark.parametrize("architectures", ["LlamaForCausalLM", [], None, {}])
+def test_strange_architectures(folder: Path, architectures: object) -> None:
+    """So is what it calls its architecture."""
+    change(folder / "config.json", lambda config: config.update(architectures=architectures))
+    assert "its architecture is none" in refusal(folder)
 
 
 def test_missing_tokenizer(folder: Path) -> None:
@@ -245,6 +302,8 @@ def test_missing_tokenizer(folder: Path) -> None:
         ({"rope_parameters": {"rope_type": "longrope"}}, "longrope"),
         ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "low_freq_factor"),
         ({"rope_scaling": {"type": "linear"}}, "linear"),
+        ({"rope_scaling": "x"}, "'x'"),
+        ({"_name_or_path": 3}, "_name_or_path"),
         ({"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
         ({"auto_map": {"AutoModel": "modeling.py"}}, "code of its own"),
         ({"num_hidden_layers": 0}, "num_hidden_layers"),

@@ -10,12 +10,12 @@ from gguf import TokenType
 from sentencepiece import SentencePieceTrainer
 
 from convert.checkpoint.open import open_checkpoint
+from convert.checkpoint.vocabulary import read_vocabulary
+from convert.checkpoint.vocabulary.files import read_tokenizer_files
+from convert.checkpoint.vocabulary.special import special_tokens
 from convert.errors import CheckpointError
 from convert.to_gguf.convert import convert
-from convert.to_gguf.vocabulary import read_vocabulary
-from convert.to_gguf.vocabulary.files import read_tokenizer_files
-from convert.to_gguf.vocabulary.special import special_tokens
-from modelfiles.progress import Unseen
+from tests.recording_progress import RecordingProgress
 from tests.tiny_checkpoint import TinyCheckpoint, write_tiny_checkpoint
 from tests.tiny_tokenizer import CHATML, TokenizerKind
 
@@ -32,10 +32,18 @@ def written(folder: Path, kind: TokenizerKind, edit: Edit, file: str = "tokenize
     return folder
 
 
+def change_config(folder: Path, edit: Edit) -> None:
+    """Edit a checkpoint's tokenizer_config.json in place."""
+    path = folder / "tokenizer_config.json"
+    content = json.loads(path.read_bytes())
+    edit(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
 def refusal(folder: Path) -> str:
-    """The message with which converting is refused."""
+    """The message with which a checkpoint is refused, before it is converted."""
     with pytest.raises(CheckpointError) as refused:
-        convert(open_checkpoint(folder), folder / "out.gguf", progress=Unseen())
+        open_checkpoint(folder)
     return str(refused.value)
 
 
@@ -152,3 +160,75 @@ def test_several_chat_templates(tmp_path: Path) -> None:
         {"name": "default", "template": CHATML},
         {"name": "tools", "template": "tools"},
     ]
+
+
+TIKTOKEN = "IQ== 0\nIg== 1\nIw== 2\n"
+
+
+def test_tiktoken_beside_a_tokenizer_json(tmp_path: Path) -> None:
+    """Meta's own tokenizer.model, which is no SentencePiece model, is passed over for tokenizer.json."""
+    folder = write_tiny_checkpoint(tmp_path / "model")
+    before = open_checkpoint(folder).tokenizer
+    (folder / "tokenizer.model").write_text(TIKTOKEN)
+    assert open_checkpoint(folder).tokenizer == before
+
+
+def test_tiktoken_alone(tmp_path: Path) -> None:
+    """Alone it is refused, and nobody is sent to fetch it again."""
+    folder = write_tiny_checkpoint(tmp_path / "model")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.model").write_text(TIKTOKEN)
+    message = refusal(folder)
+    assert "tiktoken's" in message
+    assert "Fetch it again" not in message
+
+
+def test_tokens_of_tokenizer_json_alone(tmp_path: Path) -> None:
+    """A token that only tokenizer.json has goes where tokenizer.model has none, and nowhere else."""
+    folder = written(
+        tmp_path / "model",
+        "sentencepiece",
+        lambda it: it["added_tokens"].extend(
+            [
+                {"id": 1002, "content": "<|im_start|>", "special": True},
+                {"id": 1003, "content": "풋살이", "special": False},
+                {"id": 5, "content": "<|taken|>", "special": True},
+            ]
+        ),
+    )
+    vocabulary = open_checkpoint(folder).tokenizer.vocabulary
+    assert vocabulary.tokens[1002:1004] == ["<|im_start|>", "풋살이"]
+    assert vocabulary.types[1002:1004] == [TokenType.CONTROL, TokenType.USER_DEFINED]
+    assert "<|taken|>" not in vocabulary.tokens
+
+
+FAR = {"id": 9000, "content": "[PAD]", "special": True}
+
+
+@pytest.mark.parametrize("kind", ["llama3", "sentencepiece", "sentencepiece-json"])
+def test_padding_without_an_embedding(kind: TokenizerKind, tmp_path: Path) -> None:
+    """A token for padding that the embeddings were never resized for is left out, and that is said."""
+    folder = written(tmp_path / "model", kind, lambda it: it["added_tokens"].append(FAR))
+    change_config(folder, lambda it: it.update({"pad_token": "[PAD]"}))
+    progress = RecordingProgress()
+    convert(open_checkpoint(folder), tmp_path / "out.gguf", progress=progress)
+    (line,) = progress.lines
+    assert "[PAD] (9000)" in line
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"eos_token": "[PAD]"},
+        {"chat_template": "{{ '[PAD]' }}"},
+        {"chat_template": [{"name": "default", "template": "{{ '[PAD]' }}"}]},
+        {"pad_token": {"content": "[PAD]"}, "chat_template": "{{ pad_token }}"},
+    ],
+)
+def test_a_needed_token_without_an_embedding(settings: dict[str, Any], tmp_path: Path) -> None:
+    """One that ends an answer, or that the chat template writes, can't be left out."""
+    folder = written(tmp_path / "model", "llama3", lambda it: it["added_tokens"].append(FAR))
+    change_config(folder, lambda it: it.update(settings))
+    message = refusal(folder)
+    assert "[PAD] (9000)" in message
+    assert "resize_token_embeddings" in message

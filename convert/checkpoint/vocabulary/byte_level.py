@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from gguf import TokenType
 
-from convert.to_gguf.vocabulary.files import TokenizerFiles
-from convert.to_gguf.vocabulary.tokens import Slots, Vocabulary
+from convert.checkpoint.vocabulary.files import TokenizerFiles
+from convert.checkpoint.vocabulary.tokens import Slots, Vocabulary
 
 
 class WordFinder(msgspec.Struct, frozen=True):
@@ -54,6 +54,7 @@ def from_tokenizer(files: TokenizerFiles, size: int) -> Vocabulary:
         types=slots.types,
         merges=[_merge(merge) for merge in model["merges"]],
         space_prefix=files.config.get("add_prefix_space"),
+        left_out=slots.left_out,
     )
 
 

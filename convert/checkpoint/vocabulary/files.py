@@ -1,6 +1,7 @@
 """A tokenizer's files as Hugging Face's libraries save them, read but not yet made sense of."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ MODEL = "tokenizer.model"
 TOKENIZER = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
 ADDED = "added_tokens.json"
+
+# A token in base64 and its rank, a line each (https://github.com/openai/tiktoken, `load_tiktoken_bpe`).
+_TIKTOKEN = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")
 
 ChatTemplate = str | list[dict[str, str]]
 
@@ -61,6 +65,21 @@ class TokenizerFiles(msgspec.Struct, frozen=True):
         return {int(number): msgspec.convert(token, AddedToken) for number, token in found.items()}
 
 
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds a whole vocabulary, and not only settings of one."""
+    return any((folder / name).is_file() for name in (MODEL, TOKENIZER))
+
+
+def is_tiktoken(model: Path) -> bool:
+    """Whether a tokenizer.model is tiktoken's, as Meta's own files of Llama 3 are, and not SentencePiece's.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    with model.open("rb") as file:
+        return _TIKTOKEN.match(file.read(1000)) is not None
+
+
 def read_tokenizer_files(folder: Path) -> TokenizerFiles:
     """Read a folder's tokenizer files, those that are there.
 
@@ -76,12 +95,26 @@ def read_tokenizer_files(folder: Path) -> TokenizerFiles:
         tokenizer=_object(folder / TOKENIZER),
         config=config,
         added=_object(folder / ADDED),
-        chat_template=config.get("chat_template") or _chat_template(folder),
+        chat_template=read_chat_template(folder),
     )
 
 
-def _chat_template(folder: Path) -> ChatTemplate | None:
-    """The template in a file of its own, and those beside it for other ends."""
+def read_chat_template(folder: Path) -> ChatTemplate | None:
+    """The template in tokenizer_config.json or in a file of its own, and those beside it for other ends.
+
+    Raises:
+        ValueError: it isn't what it should be.
+        OSError: a file can't be read.
+    """
+    found = _object(folder / CONFIG).get("chat_template") or _chat_template_file(folder)
+    try:
+        template: ChatTemplate | None = msgspec.convert(found, ChatTemplate | None)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"its chat template can't be read: {error}. Mend or remove it.") from error
+    return template
+
+
+def _chat_template_file(folder: Path) -> Any:  # noqa: ANN401  whatever JSON holds
     if (path := folder / "chat_template.jinja").is_file():
         template = path.read_text(encoding="utf-8")
         if further := sorted((folder / "additional_chat_templates").glob("*.jinja")):

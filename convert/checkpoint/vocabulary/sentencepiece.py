@@ -10,8 +10,8 @@ from typing import Any
 
 from gguf import TokenType
 
-from convert.to_gguf.vocabulary.files import MODEL, TokenizerFiles
-from convert.to_gguf.vocabulary.tokens import ADDED_SCORE, Slots, Vocabulary
+from convert.checkpoint.vocabulary.files import MODEL, TOKENIZER, TokenizerFiles
+from convert.checkpoint.vocabulary.tokens import Slots, Vocabulary
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 
@@ -28,7 +28,9 @@ def from_model(files: TokenizerFiles, size: int) -> Vocabulary:
     try:
         processor.LoadFromFile(str(files.model))
     except (OSError, RuntimeError) as error:
-        raise ValueError(f"{MODEL} can't be read: {error}. Fetch it again.") from error
+        # Whoever has a good tokenizer.json needn't fetch what it says again.
+        instead = f", or remove it: {TOKENIZER} serves as well" if files.tokenizer else ""
+        raise ValueError(f"{MODEL} can't be read: {error}. Fetch it again{instead}.") from error
     numbers = range(processor.vocab_size())
     # BPE's scores are ranks. A unigram model's are probabilities of whole texts: llama.cpp, which goes by one
     # pair after the other, would cut texts otherwise.
@@ -41,8 +43,10 @@ def from_model(files: TokenizerFiles, size: int) -> Vocabulary:
         kind, score = _type(processor, number), processor.GetScore(number)
         slots.put(number, processor.IdToPiece(number), kind, score)
     for token, number in files.added.items():
-        slots.put(number, token, TokenType.USER_DEFINED, ADDED_SCORE)
+        slots.add(number, token, TokenType.USER_DEFINED)
     slots.put_added(files.added_in_config())
+    # What was saved as tokenizer.json alone, beside a model of before.
+    slots.put_further(files.added_in_json())
     return _vocabulary(slots, space_prefix=files.config.get("add_prefix_space"))
 
 
@@ -116,4 +120,5 @@ def _vocabulary(slots: Slots, *, space_prefix: bool | None) -> Vocabulary:
         types=slots.types,
         scores=slots.scores,
         space_prefix=space_prefix,
+        left_out=slots.left_out,
     )

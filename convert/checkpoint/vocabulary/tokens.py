@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 from gguf import TokenType
 
-from convert.to_gguf.vocabulary.files import AddedToken
+from convert.checkpoint.vocabulary.files import AddedToken
 
 # llama.cpp gives these to what isn't of the trained vocabulary; it looks at scores of trained tokens only.
 ADDED_SCORE, UNUSED_SCORE = -1000.0, -10000.0
@@ -16,7 +16,7 @@ class Vocabulary(msgspec.Struct, frozen=True):
     """All ids of a model, in order. `model` and `pre` are llama.cpp's names of how texts are cut into tokens.
 
     `scores` are SentencePiece's, `merges` BPE's. `space_prefix` says whether a text gets a space in front;
-    None leaves it to llama.cpp.
+    None leaves it to llama.cpp. `left_out` are added tokens, by id, that the model has no embedding for.
     """
 
     model: Literal["llama", "gpt2"]
@@ -26,6 +26,7 @@ class Vocabulary(msgspec.Struct, frozen=True):
     scores: list[float] | None = None
     merges: list[str] | None = None
     space_prefix: bool | None = None
+    left_out: Mapping[int, str] = {}
 
 
 class Slots:
@@ -35,6 +36,8 @@ class Slots:
         self.tokens = [f"[PAD{number}]" for number in range(size)]
         self.types = [TokenType.UNUSED] * size
         self.scores = [UNUSED_SCORE] * size
+        self.left_out: dict[int, str] = {}
+        self._taken: set[int] = set()
 
     def put(self, number: int, token: str, kind: TokenType, score: float = 0.0) -> None:
         """Put a token at an id.
@@ -49,12 +52,27 @@ class Slots:
                 f"and never trained from the tokenizer's files."
             )
         self.tokens[number], self.types[number], self.scores[number] = token, kind, score
+        self._taken.add(number)
+
+    def add(self, number: int, token: str, kind: TokenType) -> None:
+        """Put an added token at its id, whatever is there; leave it out if it has no embedding.
+
+        Who adds a token for padding alone often leaves the embeddings as they are.
+        """
+        if number < len(self.tokens):
+            self.put(number, token, kind, ADDED_SCORE)
+        else:
+            self.left_out[number] = token
 
     def put_added(self, added: Mapping[int, AddedToken]) -> None:
         """Put added tokens at their ids, whatever is there."""
         for number, token in added.items():
             if token.is_control:
-                self.put(number, token.content, TokenType.CONTROL, ADDED_SCORE)
+                self.add(number, token.content, TokenType.CONTROL)
             else:
                 # llama.cpp looks for them in the text as it came, with spaces still spaces.
-                self.put(number, token.content.replace("▁", " "), TokenType.USER_DEFINED, ADDED_SCORE)
+                self.add(number, token.content.replace("▁", " "), TokenType.USER_DEFINED)
+
+    def put_further(self, added: Mapping[int, AddedToken]) -> None:
+        """Put added tokens where no token is yet."""
+        self.put_added({number: token for number, token in added.items() if number not in self._taken})

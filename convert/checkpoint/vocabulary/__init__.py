@@ -1,9 +1,9 @@
 """A checkpoint's vocabulary, in the words of GGUF."""
 
-from convert.to_gguf.vocabulary.byte_level import from_tokenizer
-from convert.to_gguf.vocabulary.files import TokenizerFiles
-from convert.to_gguf.vocabulary.sentencepiece import from_merges, from_model
-from convert.to_gguf.vocabulary.tokens import Vocabulary
+from convert.checkpoint.vocabulary.byte_level import from_tokenizer
+from convert.checkpoint.vocabulary.files import MODEL, TOKENIZER, TokenizerFiles, is_tiktoken
+from convert.checkpoint.vocabulary.sentencepiece import from_merges, from_model
+from convert.checkpoint.vocabulary.tokens import Vocabulary
 
 
 def read_vocabulary(files: TokenizerFiles, size: int) -> Vocabulary:
@@ -13,7 +13,13 @@ def read_vocabulary(files: TokenizerFiles, size: int) -> Vocabulary:
         ValueError: it can't be carried over; says what to do.
     """
     if files.model is not None:
-        return from_model(files, size)
+        if not is_tiktoken(files.model):
+            return from_model(files, size)
+        if not files.tokenizer:
+            raise ValueError(
+                f"its {MODEL} is tiktoken's, which isn't read. Put the {TOKENIZER} that transformers has for "
+                f"the same model beside it."
+            )
     model = files.tokenizer.get("model", {})
     if model.get("type") != "BPE":
         raise ValueError(

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from convert.to_gguf.vocabulary.files import TokenizerFiles
+from convert.checkpoint.vocabulary.files import TokenizerFiles
 
 ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 
@@ -24,7 +24,7 @@ def special_tokens(files: TokenizerFiles, config: Mapping[str, Any], size: int) 
     """
     by_text = {token.content: number for number, token in reversed(files.added_in_json().items())}
     ids: dict[str, int] = {}
-    for named in ({role: by_text.get(_text(files.config, role) or "") for role in ROLES}, _ids(config)):
+    for named in ({role: by_text.get(role_token(files.config, role) or "") for role in ROLES}, _ids(config)):
         for role, number in named.items():
             if isinstance(number, int) and 0 <= number < size:
                 ids.setdefault(role, number)
@@ -39,7 +39,8 @@ def _ids(config: Mapping[str, Any]) -> dict[str, Any]:
     return {role: config.get(f"{role}_token_id") for role in ROLES}
 
 
-def _text(config: Mapping[str, Any], role: str) -> str | None:
+def role_token(config: Mapping[str, Any], role: str) -> str | None:
+    """The text of the token that a tokenizer_config.json gives a role."""
     named = config.get(f"{role}_token")
     text = named.get("content") if isinstance(named, dict) else named
     return text if isinstance(text, str) else None
@@ -61,7 +62,7 @@ def _by_template(step: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str
     """What a template like `<s> $A` or `<s> $A </s>` puts around a text, and between two."""
     added: dict[str, bool] = {}
     single, pair = (_template(step.get(name, ())) for name in ("single", "pair"))
-    begin, end = _text(config, "bos"), _text(config, "eos")
+    begin, end = role_token(config, "bos"), role_token(config, "eos")
     first, last = (single[0], single[-1]) if len(single) > 1 else (None, None)
     if first:
         # Without settings that say which one begins a text, the one that does is it.
@@ -70,7 +71,7 @@ def _by_template(step: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str
         added["eos"] = end is None or last == end
     between = pair[pair.index(None) + 1 : _last_text(pair)] if None in pair else []
     if between:
-        added["sep"] = not last and between[0] in {_text(config, "sep"), end}
+        added["sep"] = not last and between[0] in {role_token(config, "sep"), end}
     return added
 
 
