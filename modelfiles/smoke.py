@@ -48,6 +48,11 @@ def markup_of(modelfile: Modelfile) -> frozenset[str]:
     return frozenset({*modelfile.values("stop"), *_MARKUP.findall(literals)})
 
 
+def is_markup(text: str) -> bool:
+    """Whether a text looks like what stands around messages: `<|user|>`, `</s>`, `[INST]`."""
+    return _MARKUP.fullmatch(text) is not None
+
+
 def faults(text: str, unended: str | None, markup: Collection[str]) -> list[str]:
     """What is wrong with an answer.
 

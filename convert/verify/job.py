@@ -76,10 +76,17 @@ class Speed(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a model said; `unended` says why it didn't end by itself, None if it did."""
+    """What a model said.
+
+    Attributes:
+        text: up to where Ollama would end it; with the stop string, if that came where no answer ends.
+        unended: why it didn't end by itself, None if it did.
+        markup: what it wrote that belongs around messages, never into one.
+    """
 
     text: str
     unended: str | None
+    markup: tuple[str, ...] = ()
 
 
 class Tried(msgspec.Struct, frozen=True, tag=True):

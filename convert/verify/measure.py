@@ -80,7 +80,7 @@ def wrong_answers(tried: Tried, job: TryJob, modelfile: Modelfile) -> tuple[str,
     return tuple(
         f"'{question_of(message)}': {' and '.join(found)}"
         for message, answer in zip(job.messages, tried.answers, strict=True)
-        if (found := faults(answer.text, answer.unended, markup))
+        if (found := faults(answer.text, answer.unended, markup.union(answer.markup)))
     )
 
 
