@@ -12,8 +12,8 @@ from llama_cpp import llama_cpp as native
 
 from convert.quantize.imatrix import Imatrix, read_imatrix
 from convert.quantize.job import Job
+from convert.worker_process import GGML_LOG_LEVEL_ERROR
 
-_GGML_LOG_LEVEL_ERROR = 4
 # Fixed fields of llama_model_kv_override, with room for the final zero.
 _TEXT_BYTES = 127
 
@@ -44,7 +44,7 @@ def quantize_one(job: Job, ftype: int, log: Log) -> bool:
         parameters.imatrix = entries
         parameters.kv_overrides = notes
     callback = native.llama_log_callback(
-        lambda level, text, _: log(text.decode(errors="replace"), level == _GGML_LOG_LEVEL_ERROR)
+        lambda level, text, _: log(text.decode(errors="replace"), level == GGML_LOG_LEVEL_ERROR)
     )
     native.llama_log_set(callback, None)
     source, out = os.fsencode(job.source), os.fsencode(job.out or "")

@@ -1,15 +1,13 @@
 """Runs a worker process, and learns from it how it goes."""
 
-import os
-import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 
 import msgspec
 
 from convert.errors import WorkerBrokenError
 from convert.quantize.job import Ended, Job, Line, Message
+from convert.worker_process import killed_by, worker_process
 
 _PREFIX = "llama_model_quantize: failed to quantize: "
 
@@ -39,26 +37,16 @@ def run_worker(job: Job, seen: Callable[[int], None] = lambda _: None) -> Outcom
     Raises:
         WorkerBrokenError: it failed before llama.cpp could.
     """
-    with subprocess.Popen(  # noqa: S603  # our own module, no shell
-        [sys.executable, "-m", "convert.quantize.worker", msgspec.json.encode(job)],
-        stdin=subprocess.PIPE,  # never written to: its end tells the worker that nobody is waiting any more
-        stdout=subprocess.PIPE,
+    with worker_process(
+        "convert.quantize.worker",
+        [msgspec.json.encode(job)],
         stderr=subprocess.STDOUT,  # where llama.cpp writes when it aborts
-        env=os.environ | {"GGML_NO_BACKTRACE": "1"},  # else it would look for a debugger
     ) as worker:
-        try:
-            heard = _listen(worker.stdout or (), seen)
-            status = worker.wait()
-        except BaseException:
-            worker.kill()
-            raise
+        heard = _listen(worker.stdout or (), seen)
+        status = worker.wait()
     if status > 0 and not heard.refused:
         raise WorkerBrokenError(heard.complaints)
-    killed_by = -status if status < 0 else None
-    # An abort is llama.cpp's way to say no.
-    if killed_by == signal.SIGABRT and heard.complaints:
-        killed_by = None
-    return Outcome(status == 0, tuple(heard.logs), tuple(heard.complaints), killed_by)
+    return Outcome(status == 0, tuple(heard.logs), tuple(heard.complaints), killed_by(status))
 
 
 class _Heard(msgspec.Struct):

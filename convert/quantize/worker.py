@@ -1,29 +1,24 @@
 """The process that quantizes: it takes a job as its argument, and tells on stdout how it goes.
 
-It is a process of its own, because llama.cpp aborts on some failures, and what it took of memory is surely
-given back. It lives no longer than the one that started it: stdin ends when that one is gone,
-however it went.
+Cut short, it removes what it has written: half a model is of no use.
 """
 
-import os
-import signal
 import sys
+from functools import partial
 from pathlib import Path
-from threading import Thread
 
 import msgspec
 
 from convert.quantize.job import Ended, Job, Line, Message
 from convert.quantize.native import quantize_one
+from convert.worker_process import end_with_parent
 
 
 def main() -> None:
     """Do the job; exit code 1 if llama.cpp says that it failed."""
-    # Ctrl-C reaches every process of a terminal: who started this one decides, and closes stdin.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     job = msgspec.json.decode(sys.argv[1], type=Job)
     out = None if job.out is None else Path(job.out)
-    Thread(target=_end_with_parent, args=(out,), daemon=True).start()
+    end_with_parent(partial(_remove, out))
     for ftype in job.ftypes:
         succeeded = quantize_one(job, ftype, _Lines(out))
         _send(Ended(succeeded))
@@ -31,12 +26,9 @@ def main() -> None:
             sys.exit(1)
 
 
-def _end_with_parent(out: Path | None) -> None:
-    while os.read(0, 1):
-        pass
+def _remove(out: Path | None) -> None:
     if out is not None:
         out.unlink(missing_ok=True)
-    os._exit(1)
 
 
 class _Lines:

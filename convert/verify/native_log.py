@@ -5,7 +5,7 @@ from pathlib import Path
 
 from llama_cpp import llama_cpp as native
 
-_GGML_LOG_LEVEL_ERROR = 4
+from convert.worker_process import GGML_LOG_LEVEL_ERROR
 
 
 class NativeErrors:
@@ -15,7 +15,7 @@ class NativeErrors:
         self.said: list[str] = []
 
         def keep(level: int, text: bytes, _: ctypes.c_void_p) -> None:
-            if level == _GGML_LOG_LEVEL_ERROR and (line := text.decode(errors="replace").strip()):
+            if level == GGML_LOG_LEVEL_ERROR and (line := text.decode(errors="replace").strip()):
                 self.said.append(line)
 
         self._callback = native.llama_log_callback(keep)

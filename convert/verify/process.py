@@ -1,9 +1,5 @@
 """Runs a measuring process, and hears from it."""
 
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +7,7 @@ from typing import IO
 
 from convert.errors import MeasureError, MeasureKilledError, TextTooShortError
 from convert.verify.job import CompareJob, Job, Message, Refused, TooShort, from_line, to_line
+from convert.worker_process import killed_by, worker_process
 
 _LAST_LINES = 3
 
@@ -27,20 +24,10 @@ def run_job(job: Job) -> Iterator[Message]:
         TextTooShortError: there is too little text.
     """
     under_way = job.reference if isinstance(job, CompareJob) else job.model
-    with (
-        tempfile.TemporaryFile() as log,
-        subprocess.Popen(
-            [sys.executable, "-m", "convert.verify.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=os.environ | {"GGML_NO_BACKTRACE": "1"},  # else it would look for a debugger when it aborts
-        ) as process,
-    ):
-        try:
+    with tempfile.TemporaryFile() as log:
+        with worker_process("convert.verify.worker", stderr=log) as process:
             assert process.stdin is not None  # noqa: S101  # for the type checker
             assert process.stdout is not None  # noqa: S101
-            # Left open: its end tells the worker that nobody is waiting any more.
             process.stdin.write(to_line(job))
             process.stdin.flush()
             with closing(process.stdout) as messages:
@@ -49,13 +36,10 @@ def run_job(job: Job) -> Iterator[Message]:
                     _raise_failure(message)
                     yield message
             status = process.wait()
-        except BaseException:
-            process.kill()
-            raise
-        if status == -signal.SIGABRT or status > 0:
+        if number := killed_by(status):
+            raise MeasureKilledError(under_way, number)
+        if status:
             raise MeasureError(under_way, _last_lines(log))
-        if status < 0:
-            raise MeasureKilledError(under_way, -status)
 
 
 def _raise_failure(message: Message) -> None:

@@ -1,13 +1,10 @@
 """The process that measures: `python -m convert.verify.worker`, with a job on stdin and messages on stdout.
 
-A process of its own, because llama.cpp aborts on some failures, and because a model's memory is only known of
-a process that has held nothing else. It lives no longer than the one that started it.
+A process of its own also because a model's memory is only known of one that has held nothing else.
 """
 
 import os
-import signal
 from functools import partial
-from threading import Thread
 from typing import BinaryIO
 
 from convert.errors import TextTooShortError
@@ -15,18 +12,17 @@ from convert.verify.job import CompareJob, Job, Message, Refused, TooShort, from
 from convert.verify.lockstep import compare_levels
 from convert.verify.native_log import ModelFailedError, NativeErrors
 from convert.verify.trial import try_model
+from convert.worker_process import end_with_parent
 
 
 def main() -> None:
     """Do the job that stands in the first line of stdin; the last message has its outcome."""
-    # Ctrl-C reaches every process of a terminal: who started this one decides, and closes stdin.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a library prints goes to stderr, so that stdout has messages only.
     messages = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     stdin = os.fdopen(0, "rb", buffering=0)
     job: Job = from_line(stdin.readline(), Job)
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     send = partial(_send, messages)
     errors = NativeErrors()
     try:
@@ -35,12 +31,6 @@ def main() -> None:
         send(Refused(error.model, tuple(errors.said)))
     except TextTooShortError as error:
         send(TooShort(error.tokens, error.needed))
-
-
-def _end_with_parent() -> None:
-    while os.read(0, 1):
-        pass
-    os._exit(1)
 
 
 def _send(messages: BinaryIO, message: Message) -> None:
