@@ -20,6 +20,12 @@ from convert.errors import CheckpointError
 CONFIG = "config.json"
 ADAPTER = "adapter_config.json"
 
+TAKE_FULL_WEIGHTS = (
+    "Quantizing again would add error to error: take the repository with the full weights (merge an adapter "
+    "into those), and quantize that. If an adapter names this as its base (a QLoRA was trained on 4 bits), "
+    "give the full-precision one with --base OWNER/NAME or a folder"
+)
+
 # Saved by older versions of transformers, and computed from config.json by newer ones.
 _COMPUTED = (".rotary_emb.inv_freq",)
 
@@ -113,18 +119,15 @@ def _architecture(folder: Path, config: Mapping[str, Any]) -> Architecture:
 
 def _quantized(config: Mapping[str, Any], weights: WeightFiles) -> list[str]:
     """What says that weights are quantized already: the config, or numbers that no weight is trained in."""
-    advice = (
-        "Quantizing again would add error to error: take the repository with the full weights "
-        "(merge an adapter into those), and quantize that. If an adapter names this as its base (a QLoRA was "
-        "trained on 4 bits), give the full-precision one with --base OWNER/NAME or a folder."
-    )
     if (quantization := config.get("quantization_config")) is not None:
         method = quantization.get("quant_method") if isinstance(quantization, dict) else None
-        return [f"it is quantized already ({method or 'quantization_config in config.json'}). {advice}"]
+        return [
+            f"it is quantized already ({method or 'quantization_config in config.json'}). {TAKE_FULL_WEIGHTS}."
+        ]
     if weights.unread:
         kinds = ", ".join(sorted({tensor.dtype for tensor in weights.unread}))
         names = listed(tensor.name for tensor in weights.unread)
-        return [f"it holds tensors of {kinds}, expected BF16, F16 or F32: {names}. {advice}"]
+        return [f"it holds tensors of {kinds}, expected BF16, F16 or F32: {names}. {TAKE_FULL_WEIGHTS}."]
     return []
 
 

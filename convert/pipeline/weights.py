@@ -6,6 +6,7 @@ from typing import Any
 
 from convert.architectures import ARCHITECTURES
 from convert.checkpoint.hyperparameters import read_hyperparameters
+from convert.checkpoint.open import TAKE_FULL_WEIGHTS
 
 
 def weights_of(config: Mapping[str, Any]) -> int:
@@ -19,6 +20,6 @@ def weights_of(config: Mapping[str, Any]) -> int:
         known = ", ".join(ARCHITECTURES)
         raise ValueError(f"its architecture is {named}, and only {known} can be converted here")
     if config.get("quantization_config") is not None:
-        raise ValueError("it is quantized already: take the repository with the full weights")
+        raise ValueError(f"it is quantized already. {TAKE_FULL_WEIGHTS}")
     sizes = read_hyperparameters(config).sizes
     return sum(math.prod(tensor.shape) for tensor in ARCHITECTURES[named].tensors(sizes))

@@ -18,6 +18,7 @@ from convert.checkpoint.planned import planned_tensors
 from convert.checkpoint.safetensors import read_header
 from convert.checkpoint.tensor import StoredTensor
 from convert.errors import CheckpointError
+from convert.pipeline.weights import weights_of
 from modelfiles.progress import Unseen
 from tests.tiny_checkpoint import CASES, TinyCheckpoint, write_safetensors, write_tiny_checkpoint
 
@@ -251,6 +252,8 @@ def test_a_base_of_four_bits(folder: Path) -> None:
     """Whoever comes here by an adapter that names a 4-bit base is told how to name another one."""
     change(folder / "config.json", lambda config: config.update(quantization_config={"quant_method": "bnb"}))
     assert "give the full-precision one with --base OWNER/NAME or a folder" in refusal(folder)
+    with pytest.raises(ValueError, match="give the full-precision one with --base OWNER/NAME or a folder"):
+        weights_of(json.loads((folder / "config.json").read_bytes()))
 
 
 @pytest.mark.parametrize(
