@@ -24,11 +24,16 @@ def staging_folder(models_dir: Path, file: str) -> Iterator[Path]:
     Raises:
         FetchBusyError: another process holds it.
     """
-    folder = models_dir / ".fetching" / file
+    folder = staging_path(models_dir, file)
     lock = folder / "lock"
     with _locked(lock, file):
         yield folder
         _remove(folder, lock)
+
+
+def staging_path(models_dir: Path, file: str) -> Path:
+    """Where a file is put together; what lies there was left by a run that was stopped."""
+    return models_dir / ".fetching" / file
 
 
 def _locked(lock: Path, file: str) -> IO[str]:

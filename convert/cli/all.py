@@ -1,6 +1,5 @@
 """`futfut-convert all`: from a fine-tuned checkpoint to levels that Ollama has."""
 
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from convert.pipeline.order import Order, place_order
 from convert.pipeline.plan import plan, require_room
 from convert.pipeline.plan_table import table as plan_table
 from convert.pipeline.run import Result, run
-from convert.pipeline.survey import registered, survey
+from convert.pipeline.survey import registered, room_left, survey
 from convert.progress import progress_on
 from convert.to_gguf.weights import OutputType
 from convert.verify.table import conclusion, table
@@ -112,7 +111,7 @@ def command(
         task = survey(order, means, registers=not no_register, progress=progress)
         if registry is not None:
             task = replace(task, registered=registered(task, registry))
-        planned, free = plan(task), shutil.disk_usage(_existing(home)).free
+        planned, free = plan(task), room_left(order, means)
         console.print(plan_table(planned, free))
         require_room(planned, home, free)
         if dry_run:
@@ -123,11 +122,6 @@ def command(
         raise NotRegisteredError(result.refused)
     if registry is not None and not result.registered:
         raise NothingPassedError(order.name)
-
-
-def _existing(folder: Path) -> Path:
-    """The nearest folder above that is there: what will be made in it takes room on its disk."""
-    return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
 
 
 def _sum_up(console: Console, order: Order, result: Result) -> None:

@@ -16,7 +16,7 @@ from convert.fetching.listing import list_snapshot
 from convert.fetching.repository_files import RemoteFile, SnapshotPlan
 from convert.fetching.snapshot_record import SnapshotRecord, read_record, write_begun, write_complete
 from convert.fetching.transfer import LengthError, arrived, download
-from convert.staging import put_in_place, require_space, staging_folder
+from convert.staging import put_in_place, require_space, staging_folder, staging_path
 from modelfiles import file_hash
 from modelfiles.progress import Advance, Progress, Unseen
 
@@ -60,6 +60,15 @@ def last_snapshot(repository: str, revision: str, folder: Path) -> Snapshot | No
 def missing(plan: SnapshotPlan, folder: Path, *, progress: Progress) -> list[RemoteFile]:
     """The files whose bytes aren't in the folder. Large ones are hashed, unless their hash is remembered."""
     return [file for file in plan.files if not _is_right(folder / file.name, file, progress)]
+
+
+def still_to_come(plan: SnapshotPlan, folder: Path, *, progress: Progress) -> int:
+    """How many bytes have yet to arrive: of missing files, without the parts that an earlier run has left."""
+    staging = staging_path(folder.parent, folder.name)
+    return sum(
+        file.size - arrived(_part(staging, file), file.size)
+        for file in missing(plan, folder, progress=progress)
+    )
 
 
 def fetch_snapshot(repository: str, revision: str, folder: Path, *, progress: Progress) -> Snapshot:
@@ -114,7 +123,7 @@ class _Fetch(msgspec.Struct, frozen=True):
         self._tell(earlier)
         self.folder.mkdir(exist_ok=True)
         absent = missing(self.plan, self.folder, progress=self.progress)
-        rest = sum(file.size - arrived(self._part(file), file.size) for file in absent)
+        rest = sum(file.size - arrived(_part(self.staging, file), file.size) for file in absent)
         require_space(self.folder, rest)
         write_begun(self.folder, self.plan, earlier)
         if absent:
@@ -128,7 +137,7 @@ class _Fetch(msgspec.Struct, frozen=True):
 
     def _bring(self, file: RemoteFile, advance: Advance) -> None:
         url = hf_hub_url(self.plan.repository, file.name, revision=self.plan.commit)
-        part = self._part(file)
+        part = _part(self.staging, file)
         try:
             with told_as_snapshot_errors(self.plan.repository, self.plan.revision):
                 patiently(lambda: download(url, part, file.size, advance=advance), self.progress)
@@ -149,10 +158,6 @@ class _Fetch(msgspec.Struct, frozen=True):
             file_hash.remember(path, digest)
         self.progress.say(f"  {file.name}")
 
-    def _part(self, file: RemoteFile) -> Path:
-        # Named by content, so that nothing is continued with another commit's bytes.
-        return self.staging / f"{file.digest}.part"
-
     def _tell(self, earlier: SnapshotRecord | None) -> None:
         plan, was = self.plan, earlier.plan if earlier else self.plan
         if was.revision == plan.revision and was.commit != plan.commit:
@@ -167,6 +172,11 @@ class _Fetch(msgspec.Struct, frozen=True):
 
     def _error(self, reason: str) -> SnapshotError:
         return SnapshotError(self.plan.repository, self.plan.revision, reason)
+
+
+def _part(staging: Path, file: RemoteFile) -> Path:
+    # Named by content, so that nothing is continued with another commit's bytes.
+    return staging / f"{file.digest}.part"
 
 
 def _is_right(path: Path, file: RemoteFile, progress: Progress) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,22 @@ from convert.checkpoint.adapter import is_adapter, open_adapter
 from convert.checkpoint.open import ADAPTER, open_checkpoint
 from convert.errors import CheckpointError, HubUnreachableError, NoAdapterError, NoBaseError, SnapshotError
 from convert.fetching.where_from import HubRepository, LocalFolder, is_repository
-from convert.pipeline.checkpoints import folder_of
+from convert.pipeline.checkpoints import bring_weights, folder_of
 from convert.pipeline.means import Means
 from convert.pipeline.order import Order, Place
 from convert.pipeline.plan import Task
 from convert.pipeline.weights import weights_of
 from convert.quantize.levels import LEVELS
-from convert.recipe import recipe_of
-from convert.verify.report import read_report
+from convert.quantize.quantize import level_recipes
+from convert.recipe import is_fresh, recipe_of
+from convert.staging import staging_path
+from convert.to_gguf.make import gguf_recipe
+from convert.verify.figures import Comparison, Figures
+from convert.verify.text import read_text, text_sha256
 from modelfiles.errors import FutFutError
+from modelfiles.file_hash import file_hash
 from modelfiles.ollama import Registry
-from modelfiles.progress import Progress
+from modelfiles.progress import Progress, Unseen
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -59,8 +65,7 @@ def survey(order: Order, means: Means, *, registers: bool, progress: Progress) -
         raise NoAdapterError(_folder(order.place, home), str(order.base))
     fetched = [part.to_fetch for part in parts if part.to_fetch is not None]
     # With new weights everything is made anew.
-    there = frozenset() if sum(fetched) else _there(order, home / "models")
-    report = read_report(home / "reports" / f"{order.name}.json")
+    fresh = frozenset() if sum(fetched) else _fresh(order, means, progress)
     return Task(
         model=order.name,
         weights=_weights(parts[0]),
@@ -69,12 +74,23 @@ def survey(order: Order, means: Means, *, registers: bool, progress: Progress) -
         exact=order.output,
         levels=order.levels,
         bits={level: LEVELS[level].bits_per_weight for level in (order.output, *order.levels)},
-        fresh=there,
-        verified=there & {row.level for row in report.rows} if report else frozenset(),
+        fresh=fresh,
+        verified=_verified(order, means, fresh, progress),
         registers=registers,
         scored=means.sample.tokens,
         cores=means.threads or os.cpu_count() or 1,
     )
+
+
+def room_left(order: Order, means: Means) -> int:
+    """Bytes for new files on HOME's disk: what is free, and what runs that were stopped have left half-made.
+
+    What has arrived of a snapshot isn't counted: it is kept.
+    """
+    there = next(path for path in (means.home.absolute(), *means.home.absolute().parents) if path.is_dir())
+    files = [order.file(level) for level in (order.output, *order.quantized)]
+    left = [path for file in files for path in staging_path(means.models_dir, file).glob("*")]
+    return shutil.disk_usage(there).free + sum(path.stat().st_size for path in left if path.is_file())
 
 
 def registered(task: Task, registry: Registry) -> frozenset[str]:
@@ -102,7 +118,12 @@ def _look(place: Place, home: Path, progress: Progress) -> _Seen:
     if isinstance(place, LocalFolder):
         return _seen_here(place, place.folder, to_fetch=None)
     # huggingface-hub takes a second to import, which a folder of one's own needn't wait for.
-    from convert.fetching.snapshot import complete_snapshot, last_snapshot, missing, snapshot_size  # noqa: PLC0415
+    from convert.fetching.snapshot import (  # noqa: PLC0415
+        complete_snapshot,
+        last_snapshot,
+        snapshot_size,
+        still_to_come,
+    )
 
     folder = folder_of(place.repository, home)
     if complete_snapshot(place.repository, place.revision, folder):
@@ -113,7 +134,7 @@ def _look(place: Place, home: Path, progress: Progress) -> _Seen:
         if last_snapshot(place.repository, place.revision, folder):
             return _seen_here(place, folder, to_fetch=0)
         raise
-    to_fetch = sum(file.size for file in missing(listed, folder, progress=progress))
+    to_fetch = still_to_come(listed, folder, progress=progress)
     adapter = None if listed.has_whole_weights else listed.adapter
     return _Seen(place, listed.config, adapter, listed.weights_size, to_fetch)
 
@@ -144,7 +165,30 @@ def _weights(seen: _Seen) -> int:
         raise SnapshotError(seen.place.repository, seen.place.revision, str(error)) from error
 
 
-def _there(order: Order, models_dir: Path) -> frozenset[str]:
-    """The levels whose files were made here and haven't been touched since."""
-    levels = {order.output, *order.levels}
-    return frozenset(level for level in levels if recipe_of(models_dir / order.file(level)) is not None)
+def _fresh(order: Order, means: Means, progress: Progress) -> frozenset[str]:
+    """The levels whose files are what would be made of these very weights now."""
+    exact = means.models_dir / order.file(order.output)
+    if recipe_of(exact) is None:
+        return frozenset()
+    weights = bring_weights(order.place, order.base, means.home, progress=Unseen())  # all of it is here
+    if not is_fresh(
+        exact, gguf_recipe(weights.checkpoint, weights.adapter, order.output, weights.origin, progress)
+    ):
+        return frozenset()
+    recipes = level_recipes(exact, order.quantized, means.imatrix, progress)
+    made = {level for level in recipes if is_fresh(means.models_dir / order.file(level), recipes[level])}
+    return frozenset({order.output, *made})
+
+
+def _verified(order: Order, means: Means, fresh: frozenset[str], progress: Progress) -> frozenset[str]:
+    """The levels whose divergence is known."""
+    if order.output not in fresh:
+        return frozenset()
+    hashes = {level: file_hash(means.models_dir / order.file(level), progress) for level in fresh}
+    text = text_sha256(read_text(means.text))
+    figures = Figures(means.home / "reports")
+    return frozenset(
+        level
+        for level, sha256 in hashes.items()
+        if figures.divergence(Comparison(hashes[order.output], sha256, text, means.sample)) is not None
+    )

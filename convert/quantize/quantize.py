@@ -65,7 +65,7 @@ def quantize(  # noqa: PLR0913  # what the command can be told
         raise ImatrixNeededError(needing)
     for path in targets.values():
         require_own(path)
-    recipes = _recipes(source, targets, imatrix, progress)
+    recipes = level_recipes(source, targets, imatrix, progress)
     stale: dict[str, Path] = {}
     for level, path in targets.items():
         if is_fresh(path, recipes[level]):
@@ -94,9 +94,14 @@ def _require_other_level(source: Path, targets: Mapping[str, Path]) -> None:
             raise SameLevelError(source, level)
 
 
-def _recipes(
+def level_recipes(
     source: Path, levels: Iterable[str], imatrix: Path | None, progress: Progress
 ) -> dict[str, Recipe]:
+    """What decides the bytes of each level's file that `quantize` makes of the same.
+
+    Raises:
+        OSError: a file can't be read.
+    """
     common = {"source": file_hash(source, progress), "llama-cpp-python": version("llama-cpp-python")}
     if imatrix is not None:
         # Not remembered beside it: an importance matrix is small, and may lie where nothing can be written.

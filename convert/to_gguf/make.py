@@ -45,7 +45,7 @@ def make_gguf(  # noqa: PLR0913  where from, where to, and how
     checkpoint = open_checkpoint(folder)
     if adapter is not None:
         checkpoint = merged(checkpoint, open_adapter(adapter))
-    recipe = _recipe(folder, adapter, output, origin, progress)
+    recipe = gguf_recipe(folder, adapter, output, origin, progress)
     if is_fresh(path, recipe):
         progress.say(f"{path.name}: already there, and fresh")
         return path
@@ -55,9 +55,14 @@ def make_gguf(  # noqa: PLR0913  where from, where to, and how
     return path
 
 
-def _recipe(
+def gguf_recipe(
     folder: Path, adapter: Path | None, output: OutputType, origin: Origin | None, progress: Progress
 ) -> Recipe:
+    """What decides the bytes of the file that `make_gguf` makes of the same.
+
+    Raises:
+        OSError: a file can't be read.
+    """
     recipe = {"checkpoint": input_digest(folder, progress), "output": output, "converter": _CONVERTER}
     if adapter is not None:
         recipe["adapter"] = input_digest(adapter, progress)

@@ -1,5 +1,6 @@
 """The text that levels are measured on: Korean of the kind that the service reads and writes."""
 
+import hashlib
 from pathlib import Path
 
 from convert.errors import VerifyTextError
@@ -21,6 +22,11 @@ def read_text(path: Path) -> str:
     if not files:
         raise VerifyTextError(path, f"it holds no text ({', '.join(sorted(_KINDS))})")
     return "\n\n".join([*QUESTIONS, *(_read(file) for file in files)])
+
+
+def text_sha256(text: str) -> str:
+    """What tells one text from another."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _read(file: Path) -> str:

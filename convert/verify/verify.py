@@ -1,6 +1,5 @@
 """Levels measured against the most exact one, tried, and judged."""
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from convert.verify.judge import verdict
 from convert.verify.measure import measure_divergence, trial_of, try_out, wrong_answers
 from convert.verify.questions import QUESTIONS
 from convert.verify.report import Basis, Report, Row
+from convert.verify.text import text_sha256
 from convert.verify.windows import Sample
 from modelfiles.catalog import Quality
 from modelfiles.file_hash import file_hash
@@ -55,6 +55,7 @@ def verify(  # noqa: PLR0913  # what is measured, against what, on what
         LevelMissingError, ModelFileError, VocabularyMismatchError, ContextTooShortError: a file can't be
             compared with the reference.
         TextTooShortError: the text has too few tokens.
+        NoNumbersError: what a model predicts is NaN or infinite.
         MeasureError, MeasureKilledError: a model can't be run.
     """
     sample = sample or Sample()
@@ -68,11 +69,11 @@ def verify(  # noqa: PLR0913  # what is measured, against what, on what
     ]
     basis = Basis(
         reference_sha256=file_hash(reference, progress),
-        text_sha256=_sha256(text),
+        text_sha256=text_sha256(text),
         tokens=sample.tokens,
         window=sample.window,
         threads=threads,
-        questions_sha256=_sha256("\n\n".join(QUESTIONS)),
+        questions_sha256=text_sha256("\n\n".join(QUESTIONS)),
     )
     divergences = _divergences(subjects, CompareJob(reference, {}, text, sample, threads), figures, progress)
     rows = [
@@ -101,7 +102,7 @@ def _divergences(
     subjects: Sequence[_Subject], job: CompareJob, figures: Figures, progress: Progress
 ) -> list[Divergence]:
     """Each subject's divergence; those that aren't known are measured, all in one go."""
-    reference, text = file_hash(job.reference, progress), _sha256(job.text)
+    reference, text = file_hash(job.reference, progress), text_sha256(job.text)
     comparisons = {
         subject.path: Comparison(reference, subject.sha256, text, job.sample) for subject in subjects
     }
@@ -129,7 +130,3 @@ def _row(subject: _Subject, divergence: Divergence, job: TryJob, figures: Figure
         speed=tried.speed if tried else None,
         persona_faults=wrong_answers(tried, job, subject.modelfile) if tried else None,
     )
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

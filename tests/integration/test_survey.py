@@ -1,18 +1,20 @@
 """What is found out before a plan is made: from folders, from the hub, from what earlier runs left."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from convert.errors import AdapterError, CheckpointError, HubUnreachableError, NoBaseError, SnapshotError
-from convert.fetching.snapshot import fetch_snapshot
+from convert.fetching.snapshot import fetch_snapshot, snapshot_size
 from convert.fetching.where_from import HubRepository, LocalFolder
 from convert.pipeline.means import Means
 from convert.pipeline.order import Order, Place
 from convert.pipeline.plan import Task
-from convert.pipeline.survey import survey
-from convert.recipe import remember_recipe
+from convert.pipeline.survey import room_left, survey
+from convert.quantize.quantize import quantize
+from convert.to_gguf.make import make_gguf
 from convert.verify.windows import Sample
 from modelfiles.progress import Unseen
 from tests.hub_server import Hub
@@ -45,11 +47,15 @@ def adapter(folder: Path, base: str | None) -> LocalFolder:
     return LocalFolder(folder)
 
 
-def surveyed(place: Place, home: Path, base: Place | None = None) -> Task:
+def ordered(place: Place, home: Path, base: Place | None = None) -> tuple[Order, Means]:
     order = Order(
         model="small", name="small", place=place, base=base, levels=("q4_k_m", "q8_0"), output="f16"
     )
-    means = Means(home=home, text=home, sample=Sample(), threads=2)
+    return order, Means(home=home, text=Path("corpus"), sample=Sample(), threads=2)
+
+
+def surveyed(place: Place, home: Path, base: Place | None = None) -> Task:
+    order, means = ordered(place, home, base)
     return survey(order, means, registers=True, progress=Unseen())
 
 
@@ -98,18 +104,34 @@ def test_a_folder_has_nothing_to_fetch(tmp_path: Path) -> None:
 
 
 def test_levels_that_are_there(hub: Hub, tmp_path: Path) -> None:
-    """A file that was made here counts, one that was put there or changed doesn't; new weights void all."""
-    models = tmp_path / "models"
+    """Those that were made of these very weights count; changed files and other weights don't."""
+    place, models = model(tmp_path / "tuned"), tmp_path / "models"
     models.mkdir()
-    for level in ("f16", "q4_k_m", "q8_0"):
-        (models / f"small-{level}.gguf").touch()
-    for level in ("f16", "q4_k_m"):
-        file = models / f"small-{level}.gguf"
-        remember_recipe(file, {"made": "here"}, made=file)
-    (models / "small-q4_k_m.gguf").write_bytes(b"changed")
-    assert surveyed(model(tmp_path / "tuned"), tmp_path).fresh == {"f16"}
+    source = make_gguf("small", place.folder, models, progress=Unseen())
+    made = quantize(source, {"q8_0": models / "small-q8_0.gguf"}, progress=Unseen())
+    assert surveyed(place, tmp_path).fresh == {"f16", "q8_0"}
+    made["q8_0"].write_bytes(b"changed")
+    assert surveyed(place, tmp_path).fresh == {"f16"}
+    (place.folder / "generation_config.json").write_text('{"temperature": 0.1}', encoding="utf-8")
+    assert surveyed(place, tmp_path).fresh == frozenset()
     assert surveyed(MODEL, tmp_path).fresh == frozenset()
     assert hub.gets(".safetensors") == []
+
+
+def test_what_a_stopped_run_left_is_room(hub: Hub, files: dict[str, bytes], tmp_path: Path) -> None:
+    """Parts of a snapshot needn't come again; half-made files go before they are made again."""
+    del hub
+    plan = snapshot_size("org/name", "main")
+    shard = next(file for file in plan.files if file.name.endswith(".safetensors"))
+    part = tmp_path / "checkpoints" / "org" / ".fetching" / "name" / f"{shard.digest}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(files[shard.name][:1000])
+    assert surveyed(MODEL, tmp_path).to_fetch == sum(map(len, files.values())) - 1000
+    half = tmp_path / "models" / ".fetching" / "small-f16.gguf" / "small-f16.gguf"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(bytes(50_000_000))
+    order, means = ordered(MODEL, tmp_path)
+    assert room_left(order, means) >= shutil.disk_usage(tmp_path).free + 50_000_000 - 10_000_000
 
 
 def test_an_adapter_brings_its_base(hub: Hub, files: dict[str, bytes], tmp_path: Path) -> None:
