@@ -5,6 +5,7 @@ trained weights than a merge that was saved in the base's own 16 bits.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from convert.checkpoint.low_rank import LowRank
 from convert.checkpoint.open import Checkpoint
 from convert.checkpoint.tensor import FloatArray, StoredType, Tensor
 from convert.checkpoint.tokenizer import Tokenizer, read_tokenizer
-from convert.checkpoint.vocabulary.files import has_tokenizer, read_chat_template
+from convert.checkpoint.vocabulary.files import ChatTemplate, has_tokenizer, read_chat_template
 from convert.errors import AdapterError
 
 _OUTPUT = "lm_head.weight"
@@ -44,15 +45,20 @@ def _tokenizer(base: Checkpoint, adapter: Adapter) -> Tokenizer:
     """The tokenizer beside the adapter, or its chat template alone, or else the base's."""
     folder = adapter.folder
     try:
-        template = read_chat_template(folder)
         if not has_tokenizer(folder):
-            return replace(base.tokenizer, chat_template=template or base.tokenizer.chat_template)
+            template = read_chat_template(folder)
+            return base.tokenizer if template is None else _with_template(base.tokenizer, template, folder)
         own = read_tokenizer(folder, base.config, len(base.tokenizer.vocabulary.tokens))
     except ValueError as error:
         problem = f"the tokenizer beside it can't be used with {base.folder}: {error}"
         raise AdapterError(folder, [problem]) from error
     template = own.chat_template or base.tokenizer.chat_template
     return replace(own, chat_template=template, notes=(f"The tokenizer is that of {folder}.", *own.notes))
+
+
+def _with_template(tokenizer: Tokenizer, template: ChatTemplate, folder: Path) -> Tokenizer:
+    notes = (f"The chat template is that of {folder}.", *tokenizer.notes)
+    return replace(tokenizer, chat_template=template, notes=notes)
 
 
 def require_fit(base: Checkpoint, adapter: Adapter) -> None:

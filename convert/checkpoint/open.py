@@ -121,9 +121,8 @@ def _quantized(config: Mapping[str, Any], weights: WeightFiles) -> list[str]:
     """What says that weights are quantized already: the config, or numbers that no weight is trained in."""
     if (quantization := config.get("quantization_config")) is not None:
         method = quantization.get("quant_method") if isinstance(quantization, dict) else None
-        return [
-            f"it is quantized already ({method or 'quantization_config in config.json'}). {TAKE_FULL_WEIGHTS}."
-        ]
+        how = method or "quantization_config in config.json"
+        return [f"it is quantized already ({how}). {TAKE_FULL_WEIGHTS}."]
     if weights.unread:
         kinds = ", ".join(sorted({tensor.dtype for tensor in weights.unread}))
         names = listed(tensor.name for tensor in weights.unread)

@@ -195,6 +195,7 @@ def test_a_template_alone(file: str, tmp_path: Path) -> None:
     base = open_checkpoint(folder)
     own = merged(base, open_adapter(adapter)).tokenizer
     assert own.chat_template == "alone"
+    assert own.notes == (f"The chat template is that of {adapter}.",)
     assert own.vocabulary == base.tokenizer.vocabulary
 
 
