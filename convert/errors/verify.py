@@ -88,6 +88,18 @@ class MeasureError(FutFutError):
         )
 
 
+class NoNumbersError(FutFutError):
+    """llama.cpp runs a model, but what it predicts is NaN, infinite, or as far off as that."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"llama.cpp computes no numbers with {path}, only NaN or what is as good as infinite. Some of "
+            f"its weights are too large for 16 bits, or damaged: convert the checkpoint again with --type "
+            f"bf16 or f32, and make the levels from that."
+        )
+
+
 class MeasureKilledError(FutFutError):
     """The process that measured was ended from outside. `number` is the signal's."""
 
