@@ -13,12 +13,17 @@ Q8_0, Q4_0 = 7, 2
 _UNSURE = 0.05
 
 
-def write_unsure_model(path: Path) -> Path:
-    """Write the random tiny model with small logits: a perplexity of about its vocabulary, not of 10²²."""
+def write_unsure_model(path: Path, factor: float = _UNSURE) -> Path:
+    """Write the random tiny model with small logits: a perplexity of about its vocabulary, not of 10²².
+
+    Args:
+        path: the file to write.
+        factor: what the output weights are multiplied by.
+    """
     write_tiny_model(path)
     reader = gguf.GGUFReader(path, "r+")
     (output,) = [tensor for tensor in reader.tensors if tensor.name == "output.weight"]
-    np.multiply(output.data, _UNSURE, out=output.data)
+    np.multiply(output.data, factor, out=output.data)
     reader.data.flush()
     return path
 

@@ -61,6 +61,12 @@ class Compared(msgspec.Struct, frozen=True, tag=True):
     levels: dict[str, Divergence]
 
 
+class NoNumbers(msgspec.Struct, frozen=True, tag=True):
+    """What a model predicts is NaN, infinite, or so far off that its perplexity is."""
+
+    model: Path
+
+
 class Speed(msgspec.Struct, frozen=True):
     """How a model runs on this machine.
 
@@ -110,7 +116,7 @@ class TooShort(msgspec.Struct, frozen=True, tag=True):
     needed: int
 
 
-Message = Measured | Compared | Tried | Refused | TooShort
+Message = Measured | Compared | NoNumbers | Tried | Refused | TooShort
 
 
 def to_line(said: Job | Message) -> bytes:

@@ -17,14 +17,15 @@ def verdict(row: Row, thresholds: Quality) -> Verdict:
 def _reasons(
     divergence: Divergence, persona_faults: Sequence[str] | None, thresholds: Quality
 ) -> Iterator[str]:
+    # Asked so that what can't be compared fails: NaN is neither over a limit nor under it.
     kl_divergence = divergence.kl_divergence.mean
-    if kl_divergence > thresholds.kl_divergence:
+    if not kl_divergence <= thresholds.kl_divergence:
         yield f"its KL divergence is {kl_divergence:.4f}, over {thresholds.kl_divergence:g}"
     ratio = divergence.perplexity_ratio.value
-    if ratio > thresholds.perplexity_ratio:
+    if not ratio <= thresholds.perplexity_ratio:
         yield f"its perplexity is {ratio:.3f} times the reference's, over {thresholds.perplexity_ratio:g}"
     agreement = divergence.top_1_agreement.value
-    if agreement < thresholds.top_1_agreement:
+    if not agreement >= thresholds.top_1_agreement:
         yield (
             f"it agrees with the reference on {agreement:.1%} of the likeliest tokens, "
             f"under {thresholds.top_1_agreement:.1%}"

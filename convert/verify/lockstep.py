@@ -8,11 +8,12 @@ holds one model and one block, and nothing is written to disk.
 """
 
 from collections.abc import Callable
+from math import isfinite
 
 import numpy as np
 
-from convert.verify.divergence import TokenScores, compare, joined, summarize
-from convert.verify.job import Compared, CompareJob, Measured
+from convert.verify.divergence import Divergence, TokenScores, compare, joined, summarize
+from convert.verify.job import Compared, CompareJob, Measured, NoNumbers
 from convert.verify.scorer import Scorer
 from convert.verify.windows import Sample, windows
 
@@ -20,12 +21,15 @@ from convert.verify.windows import Sample, windows
 BLOCK_BYTES = 512 << 20
 
 
-def compare_levels(job: CompareJob, measured: Callable[[Measured], None]) -> Compared:
+def compare_levels(job: CompareJob, measured: Callable[[Measured], None]) -> Compared | NoNumbers:
     """Measure the reference against itself, and each level against the reference.
 
     Args:
         job: the models, all with one vocabulary, and the text.
         measured: told of each window that has gone through a model.
+
+    Returns:
+        The figures, or the first model that has none.
 
     Raises:
         ModelFailedError: llama.cpp can't run one of the models.
@@ -46,13 +50,23 @@ def compare_levels(job: CompareJob, measured: Callable[[Measured], None]) -> Com
             with Scorer(path, sample, job.threads) as scorer:
                 for position in range(start, min(start + per_block, len(chosen))):
                     logits = scorer.logits(chosen[position])
+                    if not np.isfinite(logits).all():
+                        return NoNumbers(path)
                     kept = block[position - start]
                     if name is None:
                         kept[:] = logits
                     scores[name].append(compare(kept, logits, following[position]))
                     measured(Measured(path, position + 1, len(chosen)))
     found = {name: summarize(joined(parts)) for name, parts in scores.items()}
+    for name, path in ((None, job.reference), *job.levels.items()):
+        if not _is_finite(found[name]):
+            return NoNumbers(path)
     return Compared(found[None], {name: found[name] for name in job.levels})
+
+
+def _is_finite(found: Divergence) -> bool:
+    figures = (found.perplexity, found.perplexity_ratio)
+    return all(isfinite(figure.value) and isfinite(figure.error) for figure in figures)
 
 
 def windows_per_block(sample: Sample, vocabulary_size: int) -> int:

@@ -4,8 +4,9 @@ import os
 import time
 from pathlib import Path
 
+from convert.errors import NoNumbersError
 from convert.verify.divergence import Divergence
-from convert.verify.job import Compared, CompareJob, Measured, Tried, TryJob
+from convert.verify.job import Compared, CompareJob, Measured, NoNumbers, Tried, TryJob
 from convert.verify.pace import Pace, duration
 from convert.verify.process import run_job
 from convert.verify.questions import QUESTIONS
@@ -23,6 +24,7 @@ def measure_divergence(job: CompareJob, progress: Progress) -> dict[Path, Diverg
     """How far each file, the reference among them, is from the reference.
 
     Raises:
+        NoNumbersError: what a model predicts can't be compared.
         MeasureError, MeasureKilledError, TextTooShortError: as `run_job`.
     """
     pace = Pace([job.reference, *job.levels.values()])
@@ -37,6 +39,8 @@ def measure_divergence(job: CompareJob, progress: Progress) -> dict[Path, Diverg
                 f"  window {message.position} of {message.windows}: {message.model.name}, "
                 f"about {duration(pace.remaining(message.windows))} left"
             )
+        elif isinstance(message, NoNumbers):
+            raise NoNumbersError(message.model)
         elif isinstance(message, Compared):
             found = {path: message.levels[name] for name, path in job.levels.items()}
             found[job.reference] = message.reference

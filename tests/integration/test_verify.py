@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -19,6 +20,7 @@ from convert.errors import (
     LevelMissingError,
     MeasureError,
     MeasureKilledError,
+    NoNumbersError,
     NothingToVerifyError,
     TextTooShortError,
     VocabularyMismatchError,
@@ -231,6 +233,15 @@ def test_a_file_that_is_cut_off_is_told_in_llama_cpps_words(unsure: Path, tmp_pa
         compared(unsure / "tiny-f32.gguf", cut)
     with pytest.raises(MeasureError, match=r"cut\.gguf"):
         tried(cut)
+
+
+@pytest.mark.parametrize("factor", [np.nan, 1e37, 1e6])
+def test_a_model_that_computes_no_numbers_is_told(unsure: Path, tmp_path: Path, factor: float) -> None:
+    """As a level and as the reference: NaN, infinity, and a perplexity beyond any number."""
+    broken = write_unsure_model(tmp_path / "broken.gguf", factor)
+    for reference, level in [(unsure / "tiny-f32.gguf", broken), (broken, unsure / "tiny-f32.gguf")]:
+        with pytest.raises(NoNumbersError, match=r"broken\.gguf.* --type bf16 or f32"):
+            compared(reference, level)
 
 
 def children() -> list[int]:

@@ -46,6 +46,12 @@ def test_each_threshold_fails_a_level_and_says_why(figures: dict[str, float], re
     assert reason in verdict.reasons[0]
 
 
+@pytest.mark.parametrize("figure", ["kl_divergence", "ratio", "agreement"])
+def test_a_figure_that_is_no_number_fails_a_level(figure: str) -> None:
+    """It isn't over the limit, but it isn't within it either."""
+    assert not row("q", 1, **{figure: float("nan")}).passed  # type: ignore[arg-type]  # one figure, of any type
+
+
 def test_the_smallest_level_that_passes_is_the_one_to_take() -> None:
     """In words, and first; then each reason of each that failed."""
     lines = conclusion(LEVELS)
