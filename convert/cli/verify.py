@@ -68,6 +68,7 @@ def command(  # click gives each option its argument
     if all(path == reference for path in files.values()):
         raise NothingToVerifyError(model, reference.parent, [reference])
     console = Console()
+    progress = progress_on(console)
     report = verify(
         reference,
         files,
@@ -75,11 +76,11 @@ def command(  # click gives each option its argument
         read_text(text),
         catalog.quality_of(model) if model in catalog.models else catalog.quality,
         figures=Figures(home / "reports", reuse=not force),
-        progress=progress_on(console),
+        progress=progress,
         sample=Sample(tokens),
         threads=threads,
     )
-    written = publish(report, files, home / "reports", model)
+    written = publish(report, files, home / "reports", model, progress=progress)
     console.print(table(report))
     for line in [*conclusion(report), *map(str, written)]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -88,7 +88,7 @@ def run(
         sample=means.sample,
         threads=means.threads,
     )
-    written = publish(report, files, reports, order.name)
+    written = publish(report, files, reports, order.name, progress=progress)
     if registry is None:
         return Result(report, written, (), {})
     progress.say("[5/5] to Ollama")

@@ -1,5 +1,6 @@
 """A report as a picture: how much each level loses for its size, and how fast it is."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ def draw(report: Report, model: str, paths: Sequence[Path]) -> None:
     Raises:
         OSError: a file can't be written.
     """
+    # In a container the home may not be writable: matplotlib then takes a temporary folder, and would tell of
+    # it when it is imported.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     # On demand: it takes a second, and only this needs it. Without pyplot nothing is global.
     from matplotlib import rc_context  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415

@@ -1,9 +1,12 @@
 """Verdicts, and the report as people and programs read it."""
 
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import msgspec
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -14,7 +17,9 @@ from convert.verify.picture import draw
 from convert.verify.publish import publish
 from convert.verify.report import Report, read_report
 from convert.verify.table import conclusion, table
+from modelfiles.progress import Unseen
 from modelfiles.verdict import read_verdict
+from tests.recording_progress import RecordingProgress
 from tests.verify_reports import report, row
 
 LEVELS = report(
@@ -66,12 +71,47 @@ def test_the_smallest_level_that_passes_is_the_one_to_take() -> None:
 def test_a_report_is_published_whole(tmp_path: Path) -> None:
     """JSON that reads back as it was, both pictures, and a verdict for each file's very bytes."""
     files = {each.level: tmp_path / each.file for each in LEVELS.rows}
-    written = publish(LEVELS, files, tmp_path / "reports", "mini")
+    written = publish(LEVELS, files, tmp_path / "reports", "mini", progress=Unseen())
     assert [path.name for path in written] == ["mini.json", "mini.png", "mini.svg"]
     assert read_report(written[0]) == LEVELS
     for each in LEVELS.rows:
         assert read_verdict(files[each.level], each.sha256) == each.verdict
     assert read_verdict(files["q2_k"], "other bytes") is None
+
+
+def test_a_picture_that_cannot_be_drawn_costs_nothing_else(tmp_path: Path) -> None:
+    """Report and verdicts are there, it is said why the picture isn't, and nothing is left half drawn."""
+    (tmp_path / "mini.png" / "in the way").mkdir(parents=True)
+    files = {each.level: tmp_path / each.file for each in LEVELS.rows}
+    progress = RecordingProgress()
+    assert publish(LEVELS, files, tmp_path, "mini", progress=progress) == (tmp_path / "mini.json",)
+    assert read_verdict(files["q2_k"], "q2_k") == LEVELS.row("q2_k").verdict
+    assert "no picture of mini, since it can't be drawn: " in progress.lines[0]
+    assert {path.name for path in tmp_path.iterdir()} == {".verdicts", "mini.json", "mini.png"}
+
+
+@pytest.mark.parametrize("home", ["/dev/null", "writable"])
+def test_the_picture_needs_no_home(tmp_path: Path, home: str) -> None:
+    """In a container it may not be writable: matplotlib then says nothing, and leaves nothing behind."""
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "writable").mkdir()
+    (tmp_path / "report.json").write_bytes(msgspec.json.encode(LEVELS))
+    drawing = (
+        "from pathlib import Path; from convert.verify.picture import draw; "
+        "from convert.verify.report import read_report; "
+        f"folder = Path({str(tmp_path)!r}); "
+        "draw(read_report(folder / 'report.json'), 'a', [folder / 'a.svg'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", drawing],
+        env={"HOME": str(tmp_path / home), "TMPDIR": str(tmp_path / "temporary")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stderr, done.stdout, done.returncode) == ("", "", 0)
+    assert (tmp_path / "a.svg").is_file()
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_a_report_that_cannot_be_read_is_none(tmp_path: Path) -> None:
