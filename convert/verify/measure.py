@@ -1,12 +1,12 @@
 """Has measuring processes do their work, and tells how it goes."""
 
-import os
 import time
 from pathlib import Path
 
 from convert.errors import NoNumbersError
 from convert.verify.divergence import Divergence
 from convert.verify.job import Compared, CompareJob, Measured, NoNumbers, Tried, TryJob
+from convert.verify.memory import memory_bytes
 from convert.verify.pace import Pace, duration
 from convert.verify.process import run_job
 from convert.verify.questions import QUESTIONS
@@ -16,7 +16,7 @@ from modelfiles.smoke import faults, markup_of, question_of
 
 # More than enough text to measure reading speed on, whatever the tokenizer.
 _SPEED_CHARACTERS = 4000
-# Beside the file, memory holds the context, the buffers and everything else on the machine.
+# Beside the file, memory holds the context, the buffers and everything else in it.
 _MEMORY_FOR_FILE = 0.85
 
 
@@ -70,7 +70,7 @@ def try_out(job: TryJob, progress: Progress) -> Tried | None:
     Raises:
         MeasureError, MeasureKilledError: as `run_job`.
     """
-    if job.model.stat().st_size > _MEMORY_FOR_FILE * _memory_bytes():
+    if job.model.stat().st_size > _MEMORY_FOR_FILE * memory_bytes():
         progress.say(f"  {job.model.name}: not run, it is too large for this machine's memory")
         return None
     progress.say(f"  {job.model.name}: speed, and {len(job.messages)} questions")
@@ -91,7 +91,3 @@ def wrong_answers(tried: Tried, job: TryJob, modelfile: Modelfile) -> tuple[str,
 # The defaults are Ollama's (docs/modelfile.md).
 def _last(modelfile: Modelfile, parameter: str, default: str) -> str:
     return (default, *modelfile.values(parameter))[-1]
-
-
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

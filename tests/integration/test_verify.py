@@ -187,7 +187,7 @@ def test_a_prompt_larger_than_the_context_is_a_fault(speaking: Path) -> None:
 
 def test_a_model_too_large_for_memory_is_not_run(speaking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its answers would take hours; that it wasn't run is told."""
-    monkeypatch.setattr("convert.verify.measure._memory_bytes", lambda: speaking.stat().st_size)
+    monkeypatch.setattr("convert.verify.measure.memory_bytes", lambda: speaking.stat().st_size)
     assert try_out(trial_of(speaking, MODELFILE, TEXT, 1), told := Told()) is None
     assert "too large for this machine's memory" in told.lines[0]
 
