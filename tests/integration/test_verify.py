@@ -1,12 +1,6 @@
 """Levels of tiny models verified for real: llama.cpp in processes of their own."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +13,6 @@ from convert.errors import (
     ContextTooShortError,
     LevelMissingError,
     MeasureError,
-    MeasureKilledError,
     NoNumbersError,
     NothingToVerifyError,
     TextTooShortError,
@@ -27,7 +20,7 @@ from convert.errors import (
 )
 from convert.verify.divergence import Divergence
 from convert.verify.figures import Figures
-from convert.verify.job import Compared, CompareJob, Measured, to_line
+from convert.verify.job import Compared, CompareJob
 from convert.verify.measure import measure_divergence, trial_of, try_out, wrong_answers
 from convert.verify.process import run_job
 from convert.verify.questions import QUESTIONS
@@ -36,7 +29,8 @@ from convert.verify.verify import verify
 from convert.verify.windows import Sample
 from modelfiles.errors import ModelFileError
 from modelfiles.grammar import Modelfile
-from modelfiles.progress import Advance, Unseen
+from modelfiles.progress import Unseen
+from tests.recording_progress import RecordingProgress
 from tests.tiny_level import Q4_0, Q8_0, write_level, write_unsure_model
 from tests.tiny_model import CHATML, END, write_tiny_model
 from tests.verify_reports import THRESHOLDS
@@ -47,23 +41,6 @@ SCRIPT = ["풋", "살", "은", "▁재", "밌", "어", "요", END]
 MODELFILE = Modelfile(
     base="", template=CHATML, system="짧게 답해.", parameters=(("stop", END), ("num_ctx", "1024"))
 )
-
-
-class Told:
-    """A progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        """Keep it."""
-        self.lines.append(line)
-
-    @contextmanager
-    def bar(self, label: str, total: int, done: int = 0) -> Iterator[Advance]:
-        """Keep nothing."""
-        del label, total, done
-        yield lambda _: None
 
 
 @pytest.fixture(scope="module")
@@ -131,25 +108,25 @@ def test_a_model_that_answers_passes(speaking: Path, tmp_path: Path) -> None:
     level = tmp_path / "q8_0.gguf"
     write_level(level, speaking, Q8_0)
 
-    def verified(told: Told, kl_divergence: float = 1000) -> Report:
+    def verified(told: RecordingProgress, kl_divergence: float = 1000) -> Report:
         thresholds = type(THRESHOLDS)(kl_divergence, 1000, 0, 0)
         asked = {"q8_0": MODELFILE}
         run = partial(verify, speaking, {"q8_0": level}, asked, TEXT, thresholds, sample=SAMPLE)
         return run(progress=told, figures=Figures(tmp_path))
 
-    first = verified(told := Told())
+    first = verified(told := RecordingProgress())
     assert [row.level for row in first.rows] == ["f32", "q8_0"]
     assert all(row.passed and row.persona_faults == () for row in first.rows)
     assert all(row.speed and row.speed.generation_tokens_per_second > 0 for row in first.rows)
     assert all(row.speed and row.speed.peak_memory_bytes > row.file_bytes for row in first.rows)
     assert any("window 2 of 2: q8_0.gguf, about 0 s left" in line for line in told.lines)
-    assert verified(told := Told()) == first
+    assert verified(told := RecordingProgress()) == first
     assert told.lines == []
-    again = verified(told := Told(), kl_divergence=0)
+    again = verified(told := RecordingProgress(), kl_divergence=0)
     assert told.lines == []
     assert [row.passed for row in again.rows] == [True, first.rows[1].divergence.kl_divergence.mean == 0]
     level.write_bytes(write_level(tmp_path / "other.gguf", speaking, Q4_0).read_bytes())
-    verified(told := Told())
+    verified(told := RecordingProgress())
     assert any("q8_0.gguf: speed" in line for line in told.lines)
     assert not any("f32.gguf: speed" in line for line in told.lines)
 
@@ -188,7 +165,7 @@ def test_a_prompt_larger_than_the_context_is_a_fault(speaking: Path) -> None:
 def test_a_model_too_large_for_memory_is_not_run(speaking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its answers would take hours; that it wasn't run is told."""
     monkeypatch.setattr("convert.verify.measure.memory_bytes", lambda: speaking.stat().st_size)
-    assert try_out(trial_of(speaking, MODELFILE, TEXT, 1), told := Told()) is None
+    assert try_out(trial_of(speaking, MODELFILE, TEXT, 1), told := RecordingProgress()) is None
     assert "too large for this machine's memory" in told.lines[0]
 
 
@@ -242,47 +219,6 @@ def test_a_model_that_computes_no_numbers_is_told(unsure: Path, tmp_path: Path, 
     for reference, level in [(unsure / "tiny-f32.gguf", broken), (broken, unsure / "tiny-f32.gguf")]:
         with pytest.raises(NoNumbersError, match=r"broken\.gguf.* --type bf16 or f32"):
             compared(reference, level)
-
-
-def children() -> list[int]:
-    return [int(pid) for pid in Path("/proc/thread-self/children").read_text().split()]
-
-
-def test_a_killed_process_is_told(unsure: Path) -> None:
-    """With what the system does when memory runs out."""
-    before = children()
-    job = CompareJob(unsure / "tiny-f32.gguf", {}, TEXT, SAMPLE, 1)
-    messages = run_job(job)
-    assert isinstance(next(messages), Measured)
-    (worker,) = set(children()) - set(before)
-    os.kill(worker, signal.SIGSTOP)
-    os.kill(worker, signal.SIGKILL)
-    with pytest.raises(MeasureKilledError, match=r"tiny-f32\.gguf was ended by SIGKILL.*memory"):
-        list(messages)
-
-
-def test_who_stops_listening_ends_the_process(unsure: Path) -> None:
-    """As Ctrl-C does: nothing goes on computing."""
-    before = children()
-    messages = run_job(CompareJob(unsure / "tiny-f32.gguf", {}, TEXT, SAMPLE, 1))
-    next(messages)
-    messages.close()  # type: ignore[attr-defined]  # a generator
-    assert children() == before
-
-
-def test_the_process_ends_with_the_one_that_started_it(unsure: Path) -> None:
-    """However that ended: its stdin is closed then."""
-    job = CompareJob(unsure / "tiny-f32.gguf", {}, TEXT * 50, Sample(10**6, 256), 1)
-    with subprocess.Popen(
-        [sys.executable, "-m", "convert.verify.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as worker:
-        assert worker.stdin is not None
-        assert worker.stdout is not None
-        worker.stdin.write(to_line(job))
-        worker.stdin.flush()
-        worker.stdout.readline()
-        worker.stdin.close()
-        assert worker.wait(timeout=30) == 1
 
 
 def test_the_command(unsure: Path, tmp_path: Path) -> None:
