@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 
 from convert.checkpoint.adapter import is_adapter, open_adapter
+from convert.checkpoint.merge import merged
 from convert.checkpoint.open import ADAPTER, open_checkpoint
 from convert.errors import CheckpointError, HubUnreachableError, NoAdapterError, NoBaseError, SnapshotError
 from convert.fetching.where_from import HubRepository, LocalFolder, is_repository
+from convert.making import require_own
 from convert.pipeline.checkpoints import bring_weights, folder_of
 from convert.pipeline.means import Means
 from convert.pipeline.order import Order, Place
@@ -55,15 +57,22 @@ def survey(order: Order, means: Means, *, registers: bool, progress: Progress) -
     Raises:
         SnapshotError, HubUnreachableError: the repository can't be used or asked.
         CheckpointError, AdapterError: the folder can't be converted.
+        ForeignFileError: a file of a level is there that wasn't made here.
         NoBaseError, NoAdapterError: it is an adapter, and nobody says of what; or the other way round.
     """
     home = means.home
+    for level in (order.output, *order.quantized):
+        require_own(means.models_dir / order.file(level))
     parts = [_look(order.place, home, progress)]
     if parts[0].adapter is not None:
         parts.insert(0, _look(order.base or _base_of(parts[0], home), home, progress))
     elif order.base is not None:
         raise NoAdapterError(_folder(order.place, home), str(order.base))
     fetched = [part.to_fetch for part in parts if part.to_fetch is not None]
+    if len(parts) > 1 and not any(fetched):
+        # Both are here: whatever keeps them from being merged is told now.
+        base, adapter = (_folder(part.place, home) for part in parts)
+        merged(open_checkpoint(base), open_adapter(adapter))
     # With new weights everything is made anew.
     fresh = frozenset() if sum(fetched) else _fresh(order, means, progress)
     return Task(

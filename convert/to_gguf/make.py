@@ -14,7 +14,7 @@ from convert.to_gguf.weights import OutputType
 from modelfiles.progress import Progress
 
 # Another one makes every file anew: to be raised when the same checkpoint gives other bytes than before.
-_CONVERTER = "1"
+_CONVERTER = "2"
 
 
 def make_gguf(  # noqa: PLR0913  where from, where to, and how

@@ -28,7 +28,7 @@ CHECKPOINT = TinyCheckpoint(
 )
 ADAPTER = TinyAdapter({"model.layers.0.self_attn.q_proj": (64, 64)})
 # What is asked of a tiny model, whose answers are noise: any level is registered, whatever it is worth.
-LEVELS = ("--levels", "q8_0,q4_0", "--tokens", "300", "--accept-failed")
+LEVELS = ("--levels", "q8_0,q4_0", "--tokens", "300", "--threads", "1", "--accept-failed")
 
 
 @dataclass
