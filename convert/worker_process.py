@@ -16,7 +16,7 @@ from typing import IO
 
 _ENVIRONMENT = {
     "GGML_NO_BACKTRACE": "1",  # else it would look for a debugger when it aborts
-    # How long OpenMP's threads wait in a loop for each other: beside a busy service the default halves the speed.
+    # How long OpenMP's threads wait in a loop for each other: the default halves the speed beside a service.
     "GOMP_SPINCOUNT": "1000",
 }
 

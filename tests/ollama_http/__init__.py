@@ -1,7 +1,7 @@
 """An Ollama server for tests: its API over real HTTP, scripted answers, and faults that a test switches on.
 
-It does as Ollama's server/routes.go, create.go and sched.go do at v0.32.15: ollama_semantics/ in tests/contract
-runs the same cases over it and over a real one.
+It does as Ollama's server/routes.go, create.go and sched.go do at v0.32.15: ollama_semantics/ in
+tests/contract runs the same cases over it and over a real one.
 """
 
 from tests.ollama_http.exchange import Call
