@@ -14,6 +14,7 @@ from modelfiles.catalog import load
 from modelfiles.compose import modelfile_of
 from modelfiles.grammar import render
 from modelfiles.ollama import Ollama
+from modelfiles.smoke import hangul_share
 from tests.mini_checkpoint import write_mini_adapter, write_mini_checkpoint
 from tests.ollama.futfut_process import SIGN_OFF, FutfutProcess, index
 from tests.real_ollama import RealOllama, provide
@@ -55,7 +56,7 @@ class Bench:
         with FutfutProcess(self.home, ollama_url=self.url) as service:
             response = service.chat(PERSONA)
         assert response.status_code == 200, response.text
-        said: str = response.json()["response"]
+        said: str = response.json()["message"]["content"]
         return said
 
 
@@ -88,7 +89,7 @@ def test_merged_quantized_verified_and_answering(bench: Bench) -> None:
         assert passed == {name for name in ollama.tags() if name.startswith("futsal-")}
     assert "Next: futfut-convert use futsal-" in made
     bench.run("use", "futsal-q8_0")
-    assert bench.answer().endswith(SIGN_OFF)
+    check_persona(bench.answer())
 
 
 def test_laid_over_and_answering(bench: Bench) -> None:
@@ -101,4 +102,12 @@ def test_laid_over_and_answering(bench: Bench) -> None:
     modelfile = modelfile_of(load(), "mini", "./plain-q8_0.gguf", ("./futsal-lora.gguf",))
     (models / "plain-futsal.Modelfile").write_text(render(modelfile), encoding="utf-8")
     bench.run("use", "plain-futsal")
-    assert bench.answer().endswith(SIGN_OFF)
+    check_persona(bench.answer())
+
+
+def check_persona(answer: str) -> None:
+    """More than the sign-off is said, and in Korean."""
+    said = answer.removesuffix(SIGN_OFF)
+    assert said != answer
+    assert len(said) > 5
+    assert hangul_share(said) > 0.7
