@@ -11,17 +11,17 @@ from modelfiles.errors import FutFutError
 
 # Each command is a module here, with its click command as `command`.
 _COMMANDS = (
-    "all",
-    "adapter",
     "fetch",
     "checksum",
     "embedder",
+    "all",
     "gguf",
-    "modelfiles",
+    "adapter",
     "quantize",
+    "verify",
+    "modelfiles",
     "register",
     "use",
-    "verify",
 )
 
 
@@ -48,6 +48,8 @@ class _OnDemand(click.Group):
         "  futfut-convert embedder    the encoder, built from those weights",
         "With an Ollama server, a third makes a model the one that answers:",
         "  futfut-convert use mini",
+        "A fine-tune of yours, from the hub or a folder:",
+        "  futfut-convert all small --from you/zephyr-futsal",
     ),
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
