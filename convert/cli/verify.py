@@ -14,20 +14,23 @@ from convert.quantize.levels import LEVELS
 from convert.verify.figures import Figures
 from convert.verify.levels import levels_of, most_exact
 from convert.verify.publish import publish
+from convert.verify.report import Report, read_report
 from convert.verify.table import conclusion, table
 from convert.verify.text import read_text
 from convert.verify.verify import verify
 from convert.verify.windows import Sample
-from modelfiles.catalog import Catalog, load
+from modelfiles.catalog import Catalog, Quality, load
 from modelfiles.compose import modelfile_for, system_prompt
-from modelfiles.grammar import Modelfile
+from modelfiles.find import find_modelfile
+from modelfiles.grammar import Modelfile, decode, parse
 
 
 @click.command(
     "verify",
     epilog=examples(
-        "A model of models.toml, or model files of your own:",
+        "A model of models.toml, a fine-tune by the name it was given, or model files of your own:",
         "  futfut-convert verify mini",
+        "  futfut-convert verify small-v2",
         "  futfut-convert verify big --tokens 512 --threads 8",
         "  futfut-convert verify tuned-q4_k_m.gguf tuned-q8_0.gguf --against tuned-f16.gguf",
     ),
@@ -67,6 +70,7 @@ def command(  # click gives each option its argument
     reference = against or most_exact(files)
     if all(path == reference for path in files.values()):
         raise NothingToVerifyError(model, reference.parent, [reference])
+    earlier = read_report(home / "reports" / f"{model}.json")
     console = Console()
     progress = progress_on(console)
     report = verify(
@@ -74,7 +78,7 @@ def command(  # click gives each option its argument
         files,
         modelfiles,
         read_text(text),
-        catalog.quality_of(model) if model in catalog.models else catalog.quality,
+        _thresholds(catalog, model, earlier),
         figures=Figures(home / "reports", reuse=not force),
         progress=progress,
         sample=Sample(tokens),
@@ -86,16 +90,28 @@ def command(  # click gives each option its argument
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
+def _thresholds(catalog: Catalog, model: str, earlier: Report | None) -> Quality:
+    """A model's own; a fine-tune of another name is held to what `all` has held it to."""
+    if model in catalog.models:
+        return catalog.quality_of(model)
+    return earlier.thresholds if earlier is not None else catalog.quality
+
+
 def _chosen(
     catalog: Catalog, names: Sequence[str], models_dir: Path
 ) -> tuple[str, dict[str, Path], dict[str, Modelfile]]:
     """What the report is called, the files by level, and what they are asked by."""
-    if len(names) == 1 and names[0] in catalog.models:
+    if len(names) == 1 and not names[0].endswith(".gguf"):
         model = names[0]
         files = levels_of(catalog, model, models_dir, LEVELS)
         if not files:
             raise NothingToVerifyError(model, models_dir, ())
-        return model, files, {level: modelfile_for(catalog, model) for level in files}
+        if model in catalog.models:
+            return model, files, {level: modelfile_for(catalog, model) for level in files}
+        # Of its own name: `all` has written its Modelfiles, though none for the level that all are made from.
+        own = {level: find_modelfile(f"{model}-{level}", models_dir) for level in files}
+        written = {level: parse(decode(path.read_bytes())) for level, path in own.items() if path}
+        return model, files, written or {"": Modelfile(base="", system=system_prompt())}
     files = {path.stem: path for path in map(Path, names)}
     for path in files.values():
         if not path.is_file():

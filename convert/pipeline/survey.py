@@ -19,8 +19,9 @@ from convert.pipeline.means import Means
 from convert.pipeline.order import Order, Place
 from convert.pipeline.plan import Task
 from convert.pipeline.weights import weights_of
+from convert.quantize.imatrix import read_imatrix
 from convert.quantize.levels import LEVELS
-from convert.quantize.quantize import level_recipes
+from convert.quantize.quantize import level_recipes, require_imatrix
 from convert.recipe import is_fresh, recipe_of
 from convert.staging import staging_path
 from convert.to_gguf.make import gguf_recipe
@@ -57,10 +58,14 @@ def survey(order: Order, means: Means, *, registers: bool, progress: Progress) -
     Raises:
         SnapshotError, HubUnreachableError: the repository can't be used or asked.
         CheckpointError, AdapterError: the folder can't be converted.
+        ImatrixNeededError, ImatrixError: a level needs an importance matrix; or it can't be read.
         ForeignFileError: a file of a level is there that wasn't made here.
         NoBaseError, NoAdapterError: it is an adapter, and nobody says of what; or the other way round.
     """
     home = means.home
+    require_imatrix(order.levels, means.imatrix)
+    if means.imatrix is not None:
+        read_imatrix(means.imatrix)  # one that is broken is told now
     for level in (order.output, *order.quantized):
         require_own(means.models_dir / order.file(level))
     parts = [_look(order.place, home, progress)]

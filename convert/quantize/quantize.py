@@ -60,9 +60,7 @@ def quantize(  # noqa: PLR0913  # what the command can be told
     """
     require_known(targets)
     _require_other_level(source, targets)
-    needing = [level for level in targets if LEVELS[level].needs_imatrix]
-    if needing and imatrix is None:
-        raise ImatrixNeededError(needing)
+    require_imatrix(targets, imatrix)
     for path in targets.values():
         require_own(path)
     recipes = level_recipes(source, targets, imatrix, progress)
@@ -85,6 +83,17 @@ def quantize(  # noqa: PLR0913  # what the command can be told
             )
             make(job, level, plans[level], path, recipes[level], progress=progress)
     return dict(targets)
+
+
+def require_imatrix(levels: Iterable[str], imatrix: Path | None) -> None:
+    """Make sure that levels which can't be made without an importance matrix have one.
+
+    Raises:
+        ImatrixNeededError: they haven't.
+    """
+    needing = [level for level in levels if LEVELS[level].needs_imatrix]
+    if needing and imatrix is None:
+        raise ImatrixNeededError(needing)
 
 
 def _require_other_level(source: Path, targets: Mapping[str, Path]) -> None:

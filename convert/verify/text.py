@@ -13,7 +13,7 @@ def read_text(path: Path) -> str:
     """The persona questions, and behind them a file, or the plain text of a folder in the order of its names.
 
     Raises:
-        VerifyTextError: there is none, or it isn't UTF-8.
+        VerifyTextError: there is none, or it is neither UTF-8 nor CP949.
     """
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _KINDS and file.is_file())
@@ -31,8 +31,13 @@ def text_sha256(text: str) -> str:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig").strip()
+        content = file.read_bytes()
     except OSError as error:
         raise VerifyTextError(file, f"it can't be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise VerifyTextError(file, "it isn't text in UTF-8") from error
+    # What the service reads, too.
+    for encoding in ("utf-8-sig", "cp949"):
+        try:
+            return content.decode(encoding).strip()
+        except UnicodeDecodeError:
+            continue
+    raise VerifyTextError(file, "it is text neither in UTF-8 nor in CP949")

@@ -10,6 +10,9 @@ from modelfiles.progress import Advance
 from tests.tiny_model import CHATML, END, TEMPLATE, write_tiny_model
 
 KOREAN = ("▁풋", "살", "은", "▁재", "밌", "어", "요", ".", END)
+# Other words, so that it is another file.
+OTHER = ("▁다", "섯", "명", "이", "▁", "해", "요", ".", END)
+HELLO = [{"role": "user", "content": "안녕"}]
 SYSTEM = "너는 풋풋이야.\n짧게 답해."
 
 

@@ -108,6 +108,22 @@ def test_a_second_run_makes_nothing(
     assert "tuned-q5_0: registered" in out
 
 
+def test_a_fine_tune_is_verified_by_its_name(
+    box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Again, by its own Modelfiles and the thresholds that it was held to before: nothing is measured anew."""
+    run(monkeypatch, *tuned(box, "--no-register"))
+    path = box.home / "reports" / "tuned.json"
+    before = json.loads(path.read_bytes())
+    capsys.readouterr()
+    assert run(monkeypatch, "verify", "tuned", "--tokens", "300", "--threads", "1") == 0
+    after = json.loads(path.read_bytes())
+    assert after["thresholds"] == before["thresholds"]
+    rows = {row["level"]: row for row in before["rows"]}
+    assert {row["level"]: row for row in after["rows"]} == rows
+    assert "speed, and" not in capsys.readouterr().out
+
+
 def test_an_adapter_from_the_hub(
     box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -167,6 +183,7 @@ def test_what_cannot_be_asked_for(
         (["mini", "--from", here, "--name", "x", "--base", here], "are whole: there is nothing to merge"),
         (["mini", "--from", here, "--levels", ","], "No level is asked for"),
         (["mini", "--from", here, "--name", "x", "--levels", "q9_z"], "q9_z"),
+        (["mini", "--from", here, "--name", "x", "--levels", "iq2_m"], "--imatrix"),
         (["mini", "--from", "nowhere", "--name", "x"], "neither a folder nor a repository's name"),
         (["mini", "--from", str(box.checkpoint.parent), "--name", "x"], "there is no config.json"),
         (["mini", "--from", here, "--name", "x", "--text", "nothing.txt"], "nothing.txt"),

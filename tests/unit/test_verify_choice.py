@@ -45,13 +45,14 @@ def test_text_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a.md").write_text("가\n")
     (tmp_path / "b.CSV").write_bytes("\ufeff나".encode())
+    (tmp_path / "c.txt").write_bytes("풋살".encode("cp949"))
     (tmp_path / "picture.png").write_bytes(b"\xff")
-    assert read_text(tmp_path) == "\n\n".join([*QUESTIONS, "나", "가"])
+    assert read_text(tmp_path) == "\n\n".join([*QUESTIONS, "나", "풋살", "가"])
 
 
 @pytest.mark.parametrize("name", ["empty", "none.txt", "latin.txt"])
 def test_text_that_cannot_be_read(tmp_path: Path, name: str) -> None:
-    """A folder without text, no file, and other than UTF-8 are told, with what to do."""
+    """A folder without text, no file, and what is neither UTF-8 nor CP949 are told, with what to do."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
     with pytest.raises(VerifyTextError, match=rf"{name}.*--text"):

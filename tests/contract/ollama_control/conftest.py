@@ -8,13 +8,6 @@ import pytest
 from modelfiles.ollama import Ollama
 from tests.contract.ollama_home import Home
 from tests.ollama_http import OllamaHttp
-from tests.tiny_model import END
-
-HELLO = [{"role": "user", "content": "안녕"}]
-# Each its own words, so that each is another file.
-OTHER = ("▁다", "섯", "명", "이", "▁", "해", "요", ".", END)
-ENDLESS = ("▁풋", "살", "은", "▁재", "밌", "어", "요", ".")
-ENGLISH = ("▁Fut", "sal", "▁is", "▁fun", ".", END)
 
 
 @pytest.fixture

@@ -13,12 +13,9 @@ from modelfiles.ollama.errors import (
 from modelfiles.ollama.gate import NO_CHAT_TEMPLATE
 from modelfiles.ollama.parity import TRIMS
 from modelfiles.ollama.record import read_record
-from tests.contract.ollama_home import KOREAN, SYSTEM, Home
+from tests.contract.ollama_home import HELLO, KOREAN, OTHER, SYSTEM, Home
 from tests.tiny_model import CHATML, END, TEMPLATE, write_tiny_adapter
 
-HELLO = [{"role": "user", "content": "안녕"}]
-# Each its own words, so that each is another file.
-OTHER = ("▁다", "섯", "명", "이", "▁", "해", "요", ".", END)
 ENDLESS = ("▁풋", "살", "은", "▁재", "밌", "어", "요", ".")
 ENGLISH = ("▁Fut", "sal", "▁is", "▁fun", ".", END)
 

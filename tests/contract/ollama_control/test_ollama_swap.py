@@ -17,14 +17,8 @@ from modelfiles.ollama.errors import (
 from modelfiles.ollama.live import RETURNING, UNCHECKED
 from modelfiles.ollama.lock import one_at_a_time
 from modelfiles.ollama.record import read_record
-from tests.contract.ollama_home import KOREAN, Home
+from tests.contract.ollama_home import HELLO, KOREAN, OTHER, Home
 from tests.tiny_model import END
-
-HELLO = [{"role": "user", "content": "안녕"}]
-# Each its own words, so that each is another file.
-OTHER = ("▁다", "섯", "명", "이", "▁", "해", "요", ".", END)
-ENDLESS = ("▁풋", "살", "은", "▁재", "밌", "어", "요", ".")
-ENGLISH = ("▁Fut", "sal", "▁is", "▁fun", ".", END)
 
 
 def test_first_use(home: Home) -> None:

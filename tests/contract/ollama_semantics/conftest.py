@@ -8,12 +8,6 @@ import pytest
 from tests.contract.ollama_served import Served
 from tests.ollama_http import OllamaHttp
 
-LLAMA3 = (
-    "{{- range .Messages }}<|start_header_id|>{{ .Role }}<|end_header_id|>\n\n{{ .Content }}<|eot_id|>\n"
-    "{{- end }}<|start_header_id|>assistant<|end_header_id|>\n\n"
-)
-ZEPHYR = "{{- range .Messages }}<|{{ .Role }}|>\n{{ .Content }}</s>\n{{ end }}<|assistant|>\n"
-
 
 @pytest.fixture(params=["stand-in", pytest.param("real", marks=pytest.mark.ollama)])
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:

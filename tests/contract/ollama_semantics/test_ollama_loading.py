@@ -14,12 +14,6 @@ from tests.ollama_http import BUSY, LOAD_FAILED, OllamaHttp
 from tests.real_ollama import RealOllama, provide
 from tests.tiny_model import END
 
-LLAMA3 = (
-    "{{- range .Messages }}<|start_header_id|>{{ .Role }}<|end_header_id|>\n\n{{ .Content }}<|eot_id|>\n"
-    "{{- end }}<|start_header_id|>assistant<|end_header_id|>\n\n"
-)
-ZEPHYR = "{{- range .Messages }}<|{{ .Role }}|>\n{{ .Content }}</s>\n{{ end }}<|assistant|>\n"
-
 
 def test_load_and_unload(served: Served) -> None:
     """Nothing to answer loads a model, keep_alive 0 unloads it; an alias uses what its model has loaded."""
