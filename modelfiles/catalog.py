@@ -70,6 +70,11 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.repository}@{self.revision}"
 
 
+def level_file(model: str, level: str) -> str:
+    """What the file of a level is called that is made here, of a model in the catalogue or a fine-tune."""
+    return f"{model}-{level}.gguf"
+
+
 class Built(msgspec.Struct, frozen=True):
     """A model file that is made on the operator's machine: its bytes can't be known beforehand."""
 
@@ -80,7 +85,7 @@ class Built(msgspec.Struct, frozen=True):
     @property
     def file(self) -> str:
         """Its name in `models/`."""
-        return f"{self.model}-{self.level}.gguf"
+        return level_file(self.model, self.level)
 
     def how(self, models_dir: Path) -> str:
         """What to do to have it, in words."""

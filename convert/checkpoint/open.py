@@ -56,7 +56,10 @@ def open_checkpoint(folder: Path) -> Checkpoint:
             folder, ["there is no such folder. Name one with config.json and weights in it."]
         )
     config = _read_config(folder)
-    architecture = _architecture(folder, config)
+    try:
+        architecture = architecture_of(config)
+    except ValueError as error:
+        raise CheckpointError(folder, [f"{error}."]) from error
     weights = read_weight_files(folder)
     problems = [*_quantized(config, weights), *weights.problems]
     try:
@@ -104,25 +107,35 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _architecture(folder: Path, config: Mapping[str, Any]) -> Architecture:
+def architecture_of(config: Mapping[str, Any]) -> Architecture:
+    """The architecture that a config.json names.
+
+    Raises:
+        ValueError: it isn't one that is converted; says what to do.
+    """
     named = config.get("architectures")
     name = str(named[0]) if isinstance(named, list) and named else "none"
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        problem = (
+        raise ValueError(
             f"its architecture is {name}, and only {known} can be converted here. llama.cpp's own "
-            f"convert_hf_to_gguf.py may know it; put the file that it makes into models/."
+            f"convert_hf_to_gguf.py may know it; put the file that it makes into models/"
         )
-        raise CheckpointError(folder, [problem])
     return ARCHITECTURES[name]
+
+
+def quantized_by_config(config: Mapping[str, Any]) -> str | None:
+    """What is wrong with a config.json that says that its weights are quantized; None if it doesn't."""
+    if (quantization := config.get("quantization_config")) is None:
+        return None
+    method = quantization.get("quant_method") if isinstance(quantization, dict) else None
+    return f"it is quantized already ({method or 'quantization_config in config.json'}). {TAKE_FULL_WEIGHTS}"
 
 
 def _quantized(config: Mapping[str, Any], weights: WeightFiles) -> list[str]:
     """What says that weights are quantized already: the config, or numbers that no weight is trained in."""
-    if (quantization := config.get("quantization_config")) is not None:
-        method = quantization.get("quant_method") if isinstance(quantization, dict) else None
-        how = method or "quantization_config in config.json"
-        return [f"it is quantized already ({how}). {TAKE_FULL_WEIGHTS}."]
+    if problem := quantized_by_config(config):
+        return [f"{problem}."]
     if weights.unread:
         kinds = ", ".join(sorted({tensor.dtype for tensor in weights.unread}))
         names = listed(tensor.name for tensor in weights.unread)

@@ -6,12 +6,10 @@ import click
 from rich.console import Console
 
 from convert.cli.console import examples
-from convert.cli.converting import type_option
+from convert.cli.converting import FOLDER, type_option
 from convert.progress import progress_on
 from convert.to_gguf.make_adapter import make_adapter
 from convert.to_gguf.weights import OutputType
-
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command(
@@ -30,9 +28,9 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
         "  ADAPTER ./futsal-lora.gguf",
     ),
 )
-@click.argument("folder", type=_FOLDER)
+@click.argument("folder", type=FOLDER)
 @click.option(
-    "--base", type=_FOLDER, required=True, metavar="FOLDER", help="The checkpoint that it was trained on."
+    "--base", type=FOLDER, required=True, metavar="FOLDER", help="The checkpoint that it was trained on."
 )
 @click.option(
     "--out",

@@ -1,11 +1,15 @@
 """Options of the commands that convert."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import click
 
 from convert.to_gguf.weights import OutputType
+
+# A checkpoint's or an adapter's.
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any] | click.Command)
 

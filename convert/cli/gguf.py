@@ -6,12 +6,10 @@ import click
 from rich.console import Console
 
 from convert.cli.console import examples, home_option
-from convert.cli.converting import type_option
+from convert.cli.converting import FOLDER, type_option
 from convert.progress import progress_on
 from convert.to_gguf.make import make_gguf
 from convert.to_gguf.weights import OutputType
-
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command(
@@ -30,9 +28,9 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     ),
 )
 @click.argument("model")
-@click.option("--from", "folder", type=_FOLDER, required=True, metavar="FOLDER", help="The checkpoint.")
+@click.option("--from", "folder", type=FOLDER, required=True, metavar="FOLDER", help="The checkpoint.")
 @click.option(
-    "--adapter", type=_FOLDER, metavar="FOLDER", help="A LoRA adapter (peft) to merge into it on the way."
+    "--adapter", type=FOLDER, metavar="FOLDER", help="A LoRA adapter (peft) to merge into it on the way."
 )
 @type_option("f16")
 @home_option

@@ -8,7 +8,7 @@ from convert.errors import OrderError
 from convert.fetching.where_from import HubRepository, LocalFolder, where_from
 from convert.quantize.levels import require_known
 from convert.to_gguf.weights import OutputType
-from modelfiles.catalog import Artifact, Catalog
+from modelfiles.catalog import Artifact, Catalog, level_file
 
 Place = LocalFolder | HubRepository
 
@@ -42,7 +42,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     def file(self, level: str) -> str:
         """The name of a level's file."""
-        return f"{self.name}-{level}.gguf"
+        return level_file(self.name, level)
 
 
 def place_order(  # noqa: PLR0913  # what a person can say

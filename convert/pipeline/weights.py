@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from convert.architectures import ARCHITECTURES
 from convert.checkpoint.hyperparameters import read_hyperparameters
-from convert.checkpoint.open import TAKE_FULL_WEIGHTS
+from convert.checkpoint.open import architecture_of, quantized_by_config
 
 
 def weights_of(config: Mapping[str, Any]) -> int:
@@ -15,11 +14,8 @@ def weights_of(config: Mapping[str, Any]) -> int:
     Raises:
         ValueError: the model can't be converted; says why.
     """
-    named = (config.get("architectures") or ["none"])[0]
-    if named not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise ValueError(f"its architecture is {named}, and only {known} can be converted here")
-    if config.get("quantization_config") is not None:
-        raise ValueError(f"it is quantized already. {TAKE_FULL_WEIGHTS}")
+    architecture = architecture_of(config)
+    if problem := quantized_by_config(config):
+        raise ValueError(problem)
     sizes = read_hyperparameters(config).sizes
-    return sum(math.prod(tensor.shape) for tensor in ARCHITECTURES[named].tensors(sizes))
+    return sum(math.prod(tensor.shape) for tensor in architecture.tensors(sizes))

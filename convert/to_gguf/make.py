@@ -11,6 +11,7 @@ from convert.recipe import Recipe, is_fresh
 from convert.to_gguf.convert import convert
 from convert.to_gguf.metadata import Origin
 from convert.to_gguf.weights import OutputType
+from modelfiles.catalog import level_file
 from modelfiles.progress import Progress
 
 # Another one makes every file anew: to be raised when the same checkpoint gives other bytes than before.
@@ -40,7 +41,7 @@ def make_gguf(  # noqa: PLR0913  where from, where to, and how
         FetchBusyError: another process is making it.
         OSError: a file can't be read or written.
     """
-    path = models_dir / f"{model}-{output}.gguf"
+    path = models_dir / level_file(model, output)
     require_own(path)
     checkpoint = open_checkpoint(folder)
     if adapter is not None:

@@ -111,7 +111,7 @@ def test_a_second_run_makes_nothing(
 def test_a_fine_tune_is_verified_by_its_name(
     box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Again, by its own Modelfiles and the thresholds that it was held to before: nothing is measured anew."""
+    """By its own Modelfiles and the thresholds that it was held to before; nothing is measured anew."""
     run(monkeypatch, *tuned(box, "--no-register"))
     path = box.home / "reports" / "tuned.json"
     before = json.loads(path.read_bytes())

@@ -157,6 +157,9 @@ def test_what_cannot_be_converted_is_refused_before_it_is_fetched(hub: Hub, tmp_
     hub.push(FIRST, files_of(strange.folder))
     with pytest.raises(SnapshotError, match="org/name@main can't be fetched: its architecture is GPT2LMHead"):
         surveyed(MODEL, tmp_path)
+    hub.push(FIRST, files_of(model(tmp_path / "stranger", architectures={}).folder))
+    with pytest.raises(SnapshotError, match="its architecture is none"):
+        surveyed(MODEL, tmp_path)
     assert hub.gets(".safetensors") == []
     with pytest.raises(CheckpointError, match="its architecture is GPT2LMHeadModel"):
         surveyed(strange, tmp_path)
