@@ -105,6 +105,19 @@ def _open_config(folder: Path) -> AdapterConfig:
         raise AdapterError(folder, [f"it has no {CONFIG}: name the folder that peft saved"]) from error
     except ValueError as error:
         raise AdapterError(folder, [f"{CONFIG} is broken, fetch it again ({error})"]) from error
+    return checked_config(folder, values)
+
+
+def checked_config(folder: Path, values: object) -> AdapterConfig:
+    """What an adapter_config.json holds, if it asks for nothing that we don't compute.
+
+    Args:
+        folder: where it lies, or what else an error is to name.
+        values: its content.
+
+    Raises:
+        AdapterError: it isn't one, or asks for more; lists every reason.
+    """
     if not isinstance(values, dict):
         raise AdapterError(folder, [f"{CONFIG} is broken, fetch it again (it is no object)"])
     if problems := config_problems(values):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from convert.checkpoint.adapter import Adapter, is_adapter, open_adapter
+from convert.checkpoint.adapter import is_adapter, open_adapter
 from convert.checkpoint.open import ADAPTER
 from convert.errors import NoAdapterError, NoBaseError
 from convert.fetching.where_from import HubRepository, LocalFolder
@@ -40,18 +40,16 @@ def bring_weights(place: Place, base: Place | None, home: Path, *, progress: Pro
             progress.say(f"{folder.name}: beside its whole weights lies an adapter, which is left out")
         return Weights(folder, None, origin)
     adapter = open_adapter(folder)
-    base = base or base_of(adapter)
+    base = base or base_named(adapter.base_repository, adapter.base_revision)
     if base is None:
         raise NoBaseError(folder)
     progress.say(f"{folder.name}: an adapter of {base}; it is merged into it")
     return Weights(_bring(base, home, progress)[0], folder, origin)
 
 
-def base_of(adapter: Adapter) -> HubRepository | None:
-    """The repository that an adapter says it was trained on."""
-    if adapter.base_repository is None:
-        return None
-    return HubRepository(adapter.base_repository, adapter.base_revision or "main")
+def base_named(repository: str | None, revision: str | None) -> HubRepository | None:
+    """The base that an adapter says it was trained on, if that is a repository."""
+    return None if repository is None else HubRepository(repository, revision or "main")
 
 
 def folder_of(repository: str, home: Path) -> Path:

@@ -1,6 +1,5 @@
 """Look at what is there and what the hub has, so that a plan can be made. Nothing is fetched or written."""
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -8,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from convert.checkpoint.adapter import is_adapter, open_adapter
+from convert.checkpoint.adapter import checked_config, is_adapter, open_adapter
 from convert.checkpoint.merge import merged
-from convert.checkpoint.open import ADAPTER, open_checkpoint
+from convert.checkpoint.open import open_checkpoint
 from convert.errors import CheckpointError, HubUnreachableError, NoAdapterError, NoBaseError, SnapshotError
-from convert.fetching.where_from import HubRepository, LocalFolder, is_repository
+from convert.fetching.where_from import HubRepository, LocalFolder
 from convert.making import require_own
-from convert.pipeline.checkpoints import bring_weights, folder_of
+from convert.pipeline.checkpoints import base_named, bring_weights, folder_of
 from convert.pipeline.means import Means
 from convert.pipeline.order import Order, Place
 from convert.pipeline.plan import Task
@@ -34,16 +33,16 @@ from modelfiles.progress import Progress, Unseen
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """A place's descriptions, the bytes of its weights, and what of it has still to come from the hub.
+    """A place, the bytes of its weights, and what of it has still to come from the hub.
 
-    `adapter` is None where the weights are whole.
+    `config` is None of an adapter; `base` is the repository that one names.
     """
 
     place: Place
     config: dict[str, Any] | None
-    adapter: dict[str, Any] | None
     weights_size: int
     to_fetch: int | None
+    base: HubRepository | None = None
 
 
 def survey(order: Order, means: Means, *, registers: bool, progress: Progress) -> Task:
@@ -69,15 +68,18 @@ def survey(order: Order, means: Means, *, registers: bool, progress: Progress) -
     for level in (order.output, *order.quantized):
         require_own(means.models_dir / order.file(level))
     parts = [_look(order.place, home, progress)]
-    if parts[0].adapter is not None:
-        parts.insert(0, _look(order.base or _base_of(parts[0], home), home, progress))
+    if parts[0].config is None:
+        base = order.base or parts[0].base
+        if base is None:
+            raise NoBaseError(_folder(order.place, home))
+        parts.insert(0, _look(base, home, progress))
     elif order.base is not None:
         raise NoAdapterError(_folder(order.place, home), str(order.base))
     fetched = [part.to_fetch for part in parts if part.to_fetch is not None]
     if len(parts) > 1 and not any(fetched):
         # Both are here: whatever keeps them from being merged is told now.
-        base, adapter = (_folder(part.place, home) for part in parts)
-        merged(open_checkpoint(base), open_adapter(adapter))
+        whole, tuned = (_folder(part.place, home) for part in parts)
+        merged(open_checkpoint(whole), open_adapter(tuned))
     # With new weights everything is made anew.
     fresh = frozenset() if sum(fetched) else _fresh(order, means, progress)
     return Task(
@@ -149,25 +151,21 @@ def _look(place: Place, home: Path, progress: Progress) -> _Seen:
             return _seen_here(place, folder, to_fetch=0)
         raise
     to_fetch = still_to_come(listed, folder, progress=progress)
-    adapter = None if listed.has_whole_weights else listed.adapter
-    return _Seen(place, listed.config, adapter, listed.weights_size, to_fetch)
+    if listed.has_whole_weights or listed.adapter is None:
+        return _Seen(place, listed.config or {}, listed.weights_size, to_fetch)
+    config = checked_config(Path(str(place)), listed.adapter)
+    base = base_named(config.base_repository, config.revision)
+    return _Seen(place, None, listed.weights_size, to_fetch, base)
 
 
 def _seen_here(place: Place, folder: Path, *, to_fetch: int | None) -> _Seen:
     size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     # Opened as for its conversion, so that whatever is wrong with it is told now.
     if is_adapter(folder):
-        open_adapter(folder)
-        return _Seen(place, None, json.loads((folder / ADAPTER).read_bytes()), size, to_fetch)
-    return _Seen(place, open_checkpoint(folder).config, None, size, to_fetch)
-
-
-def _base_of(adapter: _Seen, home: Path) -> HubRepository:
-    config = adapter.adapter or {}
-    named = str(config.get("base_model_name_or_path") or "")
-    if not is_repository(named):
-        raise NoBaseError(_folder(adapter.place, home))
-    return HubRepository(named, str(config.get("revision") or "main"))
+        adapter = open_adapter(folder)
+        base = base_named(adapter.base_repository, adapter.base_revision)
+        return _Seen(place, None, size, to_fetch, base)
+    return _Seen(place, open_checkpoint(folder).config, size, to_fetch)
 
 
 def _weights(seen: _Seen) -> int:

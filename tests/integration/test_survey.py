@@ -1,5 +1,6 @@
 """What is found out before a plan is made: from folders, from the hub, from what earlier runs left."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -149,6 +150,11 @@ def test_an_adapter_brings_its_base(hub: Hub, files: dict[str, bytes], tmp_path:
     assert (task.checkpoint_size, task.to_fetch) == (size_of(files) + lora, sum(map(len, unnamed.values())))
     with pytest.raises(NoBaseError):
         surveyed(MODEL, tmp_path)
+    other = json.loads(unnamed["adapter_config.json"]) | {"use_dora": True}
+    hub.push(FIRST, unnamed | {"adapter_config.json": json.dumps(other).encode()})
+    with pytest.raises(AdapterError, match="it is a DoRA"):
+        surveyed(MODEL, tmp_path, own)
+    assert hub.gets("adapter_model.safetensors") == []
 
 
 def test_what_cannot_be_converted_is_refused_before_it_is_fetched(hub: Hub, tmp_path: Path) -> None:
