@@ -96,7 +96,10 @@ class Engine:
                 f"the prompt takes {len(prompt)} of {self.context_tokens} tokens and leaves none to answer"
             )
         limit = min(max_tokens, room, _or_all(self._parameters.num_predict, room))
-        self.reused_tokens = min(self._common_beginning(prompt), len(prompt) - 1)
+        # Always have the prompt's last token computed: a prompt that is in the cache to its end would be answered
+        # from the scores at hand, and after an aborted computation those are another token's.
+        self._llama.n_tokens = min(self._llama.n_tokens, len(prompt) - 1)
+        self.reused_tokens = self._common_beginning(prompt)
         text = AnswerText(self._parameters.stop)
         drawn = 0
         reason: FinishReason = "length"
@@ -118,8 +121,6 @@ class Engine:
                         reason = "stop"
                         break
         except RuntimeError as error:
-            # The kept tokens' last scores are lost with the aborted batch: have that token computed again.
-            self._llama.n_tokens = max(0, self._llama.n_tokens - 1)
             if not stop.is_set():
                 raise GenerationError(f"llama.cpp failed ({error})") from error
             reason = "cancelled"

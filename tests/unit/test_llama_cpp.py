@@ -1,29 +1,25 @@
 """The embedded engine, with models of a few kilobytes."""
 
 import asyncio
-import ctypes
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_cpp import llama_cpp as native
 
 from modelfiles.errors import ModelfileError
 from server.domain import Finished, Message, Prompt, TextDelta, Usage
 from server.errors import GenerationError, ModelLoadError, ModelMissingError
-from server.generate.engine import BATCH_TOKENS, Engine
+from server.generate.engine import Engine
 from server.generate.llama_cpp import LlamaCppGenerator
 from server.generate.parameters import Parameters
 from server.generate.stop_flag import StopFlag
+from tests.tiny_engine import ENDLESS, LONG_QUESTION, QUESTION, greedy, say
 from tests.tiny_model import END, write_modelfile, write_tiny_adapter, write_tiny_model
 
 # 풋살은 재밌어요. with 살 as three tokens of a byte each.
 SCRIPT = ["풋", "<0xEC>", "<0x82>", "<0xB4>", "은", "▁재", "밌", "어", "요", ".", END]
-ENDLESS = ["▁재", "밌", "어", "요", "."]
-QUESTION = [Message("system", "규칙이야."), Message("user", "풋살은 어때?")]
-LONG_QUESTION = [Message("system", "규칙이야."), Message("user", "풋살은 재밌어요. " * 60)]
 
 
 @pytest.fixture
@@ -45,38 +41,6 @@ def random_engine(models: Path) -> Iterator[Engine]:
     engine = greedy(models / "random.gguf")
     yield engine
     engine.close()
-
-
-def greedy(model: Path, **parameters: Any) -> Engine:
-    return Engine(model, Parameters(temperature=0, **parameters), adapter=None, threads=1)
-
-
-def say(
-    engine: Engine, messages: list[Message], max_tokens: int = 24, stop: StopFlag | None = None
-) -> tuple[str, Finished]:
-    said: list[str] = []
-    finished = engine.answer(messages, max_tokens, stop or StopFlag(), said.append)
-    return "".join(said), finished
-
-
-class StopsAtNode(StopFlag):
-    """Is set when llama.cpp has asked `asked` times: inside a computation, always at the same place."""
-
-    def __init__(self, asked: int) -> None:
-        super().__init__()
-        self.left = asked
-
-    def watch(self, context: native.llama_context_p) -> None:
-        """Count in Python, where the real flag is read natively."""
-
-        def ask(_: object) -> bool:
-            self.left -= 1
-            if self.left == 0:
-                self.set()
-            return self.is_set()
-
-        self.callback = native.ggml_abort_callback(ask)
-        native.llama_set_abort_callback(context, self.callback, ctypes.c_void_p())
 
 
 def test_says_what_the_model_says(models: Path) -> None:
@@ -147,30 +111,6 @@ def test_the_prefix_cache_holds(random_engine: Engine) -> None:
     say(random_engine, [*LONG_QUESTION, Message("assistant", "네."), *QUESTION[1:]])
     assert random_engine.reused_tokens >= len(random_engine.tokens(LONG_QUESTION)) - 12
     assert say(random_engine, LONG_QUESTION)[0] == first
-
-
-@pytest.mark.parametrize("asked", [1, 40, 400, 800])
-def test_stopped_inside_a_computation(models: Path, asked: int) -> None:
-    """Stopped anywhere in a prompt or an answer, the engine's next answer is that of a fresh one."""
-    fresh, interrupted = greedy(models / "random.gguf"), greedy(models / "random.gguf")
-    expected = [say(fresh, LONG_QUESTION), say(fresh, QUESTION)]
-    assert expected[0][1].usage.prompt_tokens > 3 * BATCH_TOKENS
-    _, finished = say(interrupted, LONG_QUESTION, stop=StopsAtNode(asked))
-    assert finished.reason == "cancelled"
-    assert [say(interrupted, LONG_QUESTION), say(interrupted, QUESTION)] == expected
-    fresh.close()
-    interrupted.close()
-
-
-def test_stop_flag_is_seen_inside_a_computation(random_engine: Engine) -> None:
-    """The native callback reads the flag: a computation that starts with it set is given up."""
-    stop = StopFlag()
-    stop.watch(random_engine._llama.ctx)
-    tokens = random_engine.tokens(QUESTION)
-    random_engine._llama.eval(tokens)
-    stop.set()
-    with pytest.raises(RuntimeError, match="llama_decode returned 2"):
-        random_engine._llama.eval(tokens)
 
 
 @pytest.mark.parametrize("place", ["models", "beside"])
