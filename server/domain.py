@@ -27,7 +27,7 @@ class Block:
 
     `title` is what a reader would call the block (a question, the deepest heading), `locator` where it stands
     (`row:12`, `heading:경기 시간 > 작전 타임`, `offset:0`), `headings` what it stands under, outermost
-    first.
+    first. An `example` shows what could stand there, and is to be replaced by what is true.
     """
 
     text: str
@@ -35,15 +35,20 @@ class Block:
     locator: str
     kind: BlockKind = BlockKind.PROSE
     headings: tuple[str, ...] = ()
+    example: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file of the corpus, read. `source` is its path below the corpus folder, `/`-separated and NFC."""
+    """One file of the corpus, read. `source` is its path below the corpus folder, `/`-separated and NFC.
+
+    All of it may be an `example`, or some of its blocks.
+    """
 
     source: str
     title: str
     blocks: tuple[Block, ...]
+    example: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,14 @@ class Skipped:
 
     source: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """A file with content that is only an example: so many of its rows, or all of it (None)."""
+
+    source: str
+    rows: int | None
 
 
 # --- retrieval --------------------------------------------------------------------------------------------
@@ -125,6 +138,7 @@ class Manifest:
     created: str
     dimensions: int
     skipped: tuple[Skipped, ...] = ()
+    examples: tuple[Examples, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What the commands share: their consoles, their settings, and a bar for the stages of a build."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from server.domain import Examples
 from server.errors import SettingsError
 from server.index import Progress as BuildProgress
 from server.index import Stage
@@ -41,6 +42,12 @@ def settings_with(**overrides: object) -> Settings:
         return Settings.model_validate(Settings().model_dump() | given)
     except ValidationError as error:
         raise SettingsError({str(part["loc"][0]): part["msg"] for part in error.errors()}) from error
+
+
+def listed_examples(examples: Iterable[Examples]) -> str:
+    """Says which content is only an example, as `venues/venues.csv (64 rows)`."""
+    found = (file.source if file.rows is None else f"{file.source} ({file.rows} rows)" for file in examples)
+    return f"Still only an example: {', '.join(found)}"
 
 
 def errors_console() -> Console:

@@ -11,7 +11,7 @@ import click
 
 from modelfiles.errors import FutFutError
 from server.analyzer import load_kiwi
-from server.cli.console import home_option, settings_with
+from server.cli.console import home_option, listed_examples, settings_with
 from server.dense import FastembedEmbedder
 from server.generate import LlamaCppGenerator
 from server.resources import check_context, modelfile_path, open_live_models, open_search
@@ -56,7 +56,8 @@ def _index(settings: Settings) -> str:
     async def probe() -> str:
         async with open_search(settings, load_kiwi()) as search:
             manifest = await search.probe()
-        return f"{manifest.passages} passages of {manifest.documents} documents, built {manifest.created}"
+        built = f"{manifest.passages} passages of {manifest.documents} documents, built {manifest.created}"
+        return f"{built}. {listed_examples(manifest.examples)}" if manifest.examples else built
 
     return anyio.run(probe)
 

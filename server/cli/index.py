@@ -5,9 +5,16 @@ from pathlib import Path
 import click
 
 from server.analyzer import load_kiwi
-from server.cli.console import build_progress, corpus_option, errors_console, home_option, settings_with
+from server.cli.console import (
+    build_progress,
+    corpus_option,
+    errors_console,
+    home_option,
+    listed_examples,
+    settings_with,
+)
 from server.documents import Chunker, Sizes
-from server.domain import Skipped
+from server.domain import Examples, Skipped
 from server.encoder import encoder_manifest
 from server.index import Report, build, built_from, fingerprint_of, open_index
 from server.lexical import Terms, terms_fingerprint
@@ -25,6 +32,9 @@ def command(corpus: Path | None, home: Path | None) -> None:
     answering and takes it up by itself. Only what has changed is computed again, and a run that was killed
     goes on where it stopped. Files that can't be read are named and left out.
 
+    Content that is only an example is indexed, too, and named at the end until it is replaced: rows whose
+    remark (비고) says 예시, and Markdown with `example: true` in its front matter.
+
     Example: futfut index --corpus ~/documents
     """
     settings = settings_with(corpus=corpus, home=home)
@@ -41,6 +51,7 @@ def command(corpus: Path | None, home: Path | None) -> None:
         if (live := built_from(fingerprint, index)) is not None:
             _name(live.skipped)
             click.echo(f"Nothing has changed: {live.passages} passages of {live.documents} documents.")
+            _warn(live.examples)
             return
         report = _build(settings, index, sizes)
     finally:
@@ -51,6 +62,7 @@ def command(corpus: Path | None, home: Path | None) -> None:
         f"({report.embedded} vectors computed, {report.reused} known already, "
         f"{len(report.skipped)} files left out)."
     )
+    _warn(report.examples)
 
 
 def _build(settings: Settings, index: Index, sizes: Sizes) -> Report:
@@ -74,3 +86,8 @@ def _build(settings: Settings, index: Index, sizes: Sizes) -> Report:
 def _name(skipped: tuple[Skipped, ...]) -> None:
     for file in skipped:
         errors_console().print(f"    left out: {file.source}: {file.reason}", markup=False, highlight=False)
+
+
+def _warn(examples: tuple[Examples, ...]) -> None:
+    if examples:
+        click.echo(f"{listed_examples(examples)}. Replace it before players ask.")

@@ -14,7 +14,7 @@ from server.documents.sentences import Span, split_sentences
 from server.documents.windows import windows
 from server.domain import Block, BlockKind, Document, Passage
 
-VERSION = 5  # of the readers and the chunker: raise it when either makes other passages of the same files
+VERSION = 6  # of the readers and the chunker: raise it when either makes other passages of the same files
 MIN_MAX_TOKENS = 64
 CONTEXT_SHARE = 3  # the context takes at most one in so many tokens
 SEPARATOR = " > "

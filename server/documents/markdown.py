@@ -1,23 +1,19 @@
-"""Markdown (CommonMark's headings and fences, GitHub's tables): sections to prose, tables and code."""
+"""Markdown: sections to prose, tables and code."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from server.documents.markdown_syntax import CODE, PART
+from server.documents.values import fill_in
 from server.domain import Block, BlockKind, Document
 
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:[^\n]*\n)*?(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 FRONT_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
+FRONT_EXAMPLE = re.compile(r"^example:[ \t]*true[ \t]*$", re.MULTILINE)
 
-CODE = r"(?P<code>^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*(?:[\s\S]*?\n {0,3}(?P=fence)[`~]*[ \t]*$|[\s\S]*))"
-HEADING = r"(?P<heading>^ {0,3}(?P<marks>#{1,6})[ \t]+(?P<words>[^\n]*?)(?:[ \t]+#+)?[ \t]*$)"
-RULE_CELL = r"[ \t]*:?-+:?[ \t]*"
-TABLE = (
-    rf"(?P<table>^[^\n|]*\|[^\n]*\n[ \t]*\|?{RULE_CELL}(?:\|{RULE_CELL})*\|?[ \t]*$(?:\n[^\n|]*\|[^\n]*)*)"
-)
 CODE_OR_COMMENT = re.compile(rf"{CODE}|<!--[\s\S]*?-->", re.MULTILINE)
-PART = re.compile(f"{CODE}|{HEADING}|{TABLE}", re.MULTILINE)
 
 
 def read_markdown(text: str, source: str, title: str) -> Document:
@@ -25,18 +21,30 @@ def read_markdown(text: str, source: str, title: str) -> Document:
 
     A section's locator is its path of headings; what stands before the first heading has `offset:N`. Fenced
     code and tables are blocks of their own, kept whole where they fit. Front matter isn't indexed, but its
-    `title`, else the first heading of level one, is the document's. HTML comments are dropped, save in code.
+    `title`, else the first heading of level one, is the document's; with `example: true` in it, all of the
+    document is content to be replaced. HTML comments are dropped, save in code. Values that the document
+    names once in a table are filled in (`server.documents.values`).
+
+    Raises:
+        DocumentError: the document's values can't be filled in.
     """
     front = FRONT_MATTER.match(text)
     named = FRONT_TITLE.search(front.group()) if front else None
+    example = front is not None and FRONT_EXAMPLE.search(front.group()) is not None
     # What isn't read is blanked, not cut out, so that offsets stay those of the file.
     if front:
         text = _blank(front) + text[front.end() :]
     text = CODE_OR_COMMENT.sub(lambda found: found["code"] or _blank(found), text)
+    text = fill_in(text, source)
     sections = _sections(text)
     level_one = (section.path[-1] for section in sections if section.level == 1)
     title = named[2] if named else next(level_one, title)
-    return Document(source, title, tuple(block for section in sections for block in section.blocks(title)))
+    return Document(
+        source,
+        title,
+        tuple(block for section in sections for block in section.blocks(title)),
+        example=example,
+    )
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ import re
 import statistics
 from collections.abc import Iterator, Sequence
 
-from server.documents.rows import ANSWERS, NUMBERS, QUESTIONS, row_block
+from server.documents.rows import ANSWERS, NUMBERS, QUESTIONS, REMARKS, row_block
 from server.domain import Document
 from server.errors import DocumentError
 
@@ -24,7 +24,7 @@ NAMES = """
     name title text content address category description date
     이름 제목 내용 본문 주소 지역 분류 설명 날짜 전화번호
 """
-KNOWN_LABELS = QUESTIONS | ANSWERS | NUMBERS - {""} | frozenset(NAMES.split())
+KNOWN_LABELS = QUESTIONS | ANSWERS | NUMBERS - {""} | REMARKS | frozenset(NAMES.split())
 
 Row = list[str]
 

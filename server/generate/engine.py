@@ -96,8 +96,8 @@ class Engine:
                 f"the prompt takes {len(prompt)} of {self.context_tokens} tokens and leaves none to answer"
             )
         limit = min(max_tokens, room, _or_all(self._parameters.num_predict, room))
-        # Always have the prompt's last token computed: a prompt that is in the cache to its end would be answered
-        # from the scores at hand, and after an aborted computation those are another token's.
+        # Always have the prompt's last token computed: a prompt that is in the cache to its end would be
+        # answered from the scores at hand, and after an aborted computation those are another token's.
         self._llama.n_tokens = min(self._llama.n_tokens, len(prompt) - 1)
         self.reused_tokens = self._common_beginning(prompt)
         text = AnswerText(self._parameters.stop)

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Literal, Protocol
 
 from server.documents.corpus import corpus_digest, read_corpus
-from server.domain import Document, Fingerprint, Manifest, Passage, Point, Skipped
+from server.domain import Document, Examples, Fingerprint, Manifest, Passage, Point, Skipped
 from server.errors import CorpusEmptyError, IndexDamagedError
 from server.index.identity import generation_name
 from server.index.lock import only_builder
@@ -64,6 +64,7 @@ class Report:
 
     `embedded` vectors were computed, `reused` ones were known. `unchanged` says
     that the live generation was built from the same, and nothing was done.
+    `examples` is content that an operator has yet to replace.
     """
 
     generation: str
@@ -72,6 +73,7 @@ class Report:
     embedded: int
     reused: int
     skipped: tuple[Skipped, ...]
+    examples: tuple[Examples, ...]
     seconds: float
     unchanged: bool
 
@@ -112,16 +114,18 @@ def build(  # noqa: PLR0913 - all that an index is made from
         )
         if (live := built_from(fingerprint, index)) is not None:
             return _report(live, embedded=0, reused=0, started=started, unchanged=True)
-        documents, views, skipped = _read(corpus, chunker, progress)
+        contents = _read(corpus, chunker, progress)
         manifest = Manifest(
             generation=generation_name(now := datetime.now(UTC)),
             fingerprint=fingerprint,
-            passages=len(views),
-            documents=documents,
+            passages=len(contents.views),
+            documents=contents.documents,
             created=now.isoformat(timespec="seconds"),
             dimensions=embedder.dimensions,
-            skipped=skipped,
+            skipped=tuple(contents.skipped),
+            examples=tuple(contents.examples),
         )
+        views = contents.views
         bm25 = _fit(views, terms, progress)
         with VectorCache(folder / "vectors.sqlite", encoder=embedder.fingerprint) as vectors:
             embedded, reused = _embed(views, embedder, vectors, progress)
@@ -152,27 +156,38 @@ def _report(manifest: Manifest, *, embedded: int, reused: int, started: float, u
         embedded=embedded,
         reused=reused,
         skipped=manifest.skipped,
+        examples=manifest.examples,
         seconds=time.monotonic() - started,
         unchanged=unchanged,
     )
 
 
-def _read(corpus: Path, chunker: Chunks, progress: Progress) -> tuple[int, _Views, tuple[Skipped, ...]]:
-    """Documents read, their passages with what is to be embedded of each, files left out."""
-    documents = 0
-    views: _Views = {}
-    skipped: list[Skipped] = []
+@dataclass(slots=True)
+class _Contents:
+    """What a corpus holds: so many documents, and what is to be embedded of each of their passages."""
+
+    documents: int = 0
+    views: _Views = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+    examples: list[Examples] = field(default_factory=list)
+
+
+def _read(corpus: Path, chunker: Chunks, progress: Progress) -> _Contents:
+    contents = _Contents()
     for found in read_corpus(corpus):
         if isinstance(found, Skipped):
-            skipped.append(found)
+            contents.skipped.append(found)
             continue
-        documents += 1
+        contents.documents += 1
+        rows = sum(block.example for block in found.blocks)
+        if found.example or rows:
+            contents.examples.append(Examples(found.source, None if found.example else rows))
         for passage in chunker.chunk(found):
-            views[passage] = (passage.indexed_text, *chunker.windows(passage))
-        progress("read", documents, None)
-    if not views:
+            contents.views[passage] = (passage.indexed_text, *chunker.windows(passage))
+        progress("read", contents.documents, None)
+    if not contents.views:
         raise CorpusEmptyError(corpus)
-    return documents, views, tuple(skipped)
+    return contents
 
 
 def _fit(passages: Collection[Passage], terms: TermsOf, progress: Progress) -> Bm25:

@@ -13,11 +13,13 @@ pytestmark = pytest.mark.model
 FUTFUT = [sys.executable, "-c", "from server.cli import main; main()"]
 MODELS = Path(os.environ.get("FUTFUT_HOME", ".futfut")).resolve() / "models"
 SIGN_OFF = "언제든지 물어보세요! 풋풋~!"
+EXAMPLES = "Still only an example: venues.csv (1 rows)"
 FAQ = """질문,답변
 환불은 언제 되나요?,취소하고 사흘 안에 됩니다.
 주차할 수 있나요?,열 대까지 할 수 있습니다.
 샤워실이 있나요?,지하에 있습니다.
 """
+VENUES = "구장명,주소,비고\n예시 가람 풋살장,가람시 예시로 1,실제 구장이 아닌 예시입니다.\n"
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +32,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     corpus = folder / "corpus"
     corpus.mkdir()
     (corpus / "faq.csv").write_text(FAQ, encoding="cp949")
+    (corpus / "venues.csv").write_text(VENUES, encoding="utf-8")
     (corpus / "사진.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     indexed = futfut(folder, "index", "--corpus", str(corpus))
     assert indexed.returncode == 0, indexed.stderr
-    assert "3 passages of 1 documents" in indexed.stdout
+    assert "4 passages of 2 documents" in indexed.stdout
+    assert EXAMPLES in indexed.stdout
     assert "사진.jpg" in indexed.stderr
     return folder
 
@@ -52,7 +56,8 @@ def futfut(home: Path, *words: str, typed: str | None = None) -> "subprocess.Com
 def test_index_again(home: Path) -> None:
     """With the same files nothing is done, and it says so."""
     again = futfut(home, "index", "--corpus", str(home / "corpus"))
-    assert "Nothing has changed: 3 passages of 1 documents." in again.stdout
+    assert "Nothing has changed: 4 passages of 2 documents." in again.stdout
+    assert EXAMPLES in again.stdout
 
 
 def test_search_prints_what_the_endpoint_answers(home: Path) -> None:
@@ -84,7 +89,9 @@ def test_a_conversation(home: Path) -> None:
 
 def test_doctor(home: Path, tmp_path: Path) -> None:
     """All is well where all is there; else it says what to run, and exits with 1."""
-    assert futfut(home, "doctor").returncode == 0
+    well = futfut(home, "doctor")
+    assert well.returncode == 0
+    assert EXAMPLES in well.stdout
     (tmp_path / "models").symlink_to(MODELS)
     unwell = futfut(tmp_path, "doctor")
     assert unwell.returncode == 1

@@ -249,6 +249,21 @@ def test_markdown_titles(tmp_path: Path, content: str, title: str) -> None:
     assert read(tmp_path, "파일_이름.md", content).title == title
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "examples"),
+    [
+        ("구장.csv", "구장명,비고\n가람,예시입니다.\n마루,주차가 됩니다.\n", [True, False]),
+        ("구장.jsonl", '{"name": "가람", "note": "An example."}\n{"name": "예시 마루"}\n', [True, False]),
+        ("구장.md", "---\nexample: true\n---\n# 구장\n가람", [True]),
+        ("구장.md", "---\ntitle: 예시\n---\n# 예시\nexample: true", [False]),
+    ],
+)
+def test_examples_say_so(tmp_path: Path, name: str, content: str, examples: list[bool]) -> None:
+    """A row is an example if its remark says so, a Markdown file if its front matter does."""
+    document = read(tmp_path, name, content)
+    assert [document.example or block.example for block in document.blocks] == examples
+
+
 def test_an_open_fence_or_comment_loses_nothing(tmp_path: Path) -> None:
     """An unclosed fence reaches to the end of the file, and an unclosed comment is text."""
     document = read(tmp_path, "m.md", "앞 <!-- 열린 말\n```\n# 코드\n끝")
