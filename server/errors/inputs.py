@@ -42,5 +42,5 @@ class QuestionError(FutFutError):
         self.line = line
         where = str(path) if line is None else f"{path}, line {line}"
         super().__init__(
-            f"{where}: {reason}. A question set has one JSON object a line, as in tests/eval/corpus.jsonl."
+            f"{where}: {reason}. A question set has one JSON object a line, as in tests/eval/handbook.jsonl."
         )

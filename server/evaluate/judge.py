@@ -43,8 +43,13 @@ def points_to(answer: Answer, passage: Passage) -> bool:
     if answer.heading is not None:
         found = _HEADING.fullmatch(passage.locator)
         return found is not None and _delimited(answer.heading) in _delimited(found[1])
+    return says(answer.contains or (), passage)
+
+
+def says(fact: Iterable[str], passage: Passage) -> bool:
+    """Whether the passage's own text holds all strings of a fact; spacing doesn't count."""
     text = _squeezed(passage.text)
-    return all(_squeezed(part) in text for part in answer.contains or ())
+    return all(_squeezed(part) in text for part in fact)
 
 
 def _delimited(path: str) -> str:

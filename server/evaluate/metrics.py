@@ -2,7 +2,8 @@
 
 hit@k is the share of questions with an answering passage among the first k; MRR@10 the mean of one over the
 place of the first answering passage, 0 beyond the tenth (Voorhees, "The TREC-8 Question Answering Track
-Report", 1999).
+Report", 1999). fact@4 is the share of questions with a known fact that one of the first four passages says in
+full, wherever it stands: where several passages say the same, any of them will do.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean, quantiles
 
 from server.domain import Hit
-from server.evaluate.judge import rank
+from server.evaluate.judge import rank, says
 from server.evaluate.questions import Question
 
 FEW = 4  # as many passages as stand before the model
@@ -40,16 +41,25 @@ class Outcome:
         """The place of the first answering passage among the many."""
         return rank(self.question.answers, (hit.passage for hit in self.many))
 
+    @property
+    def says_fact(self) -> bool:
+        """Whether one of the few passages says what a right answer says."""
+        return any(says(self.question.fact, hit.passage) for hit in self.few)
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Over `n` questions that have answers; figures are shares from 0 to 1, and 0 where there are none."""
+    """Over `n` questions that have answers; figures are shares from 0 to 1, and 0 where there are none.
+
+    `fact_4` is over those of them whose fact is known, None if there are none.
+    """
 
     n: int
     hit_1: float
     hit_4: float
     hit_10: float
     mrr: float
+    fact_4: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +90,14 @@ def scores(outcomes: Iterable[Outcome]) -> Scores:
         return Scores(0, 0.0, 0.0, 0.0, 0.0)
     ranks = [outcome.rank for outcome in counted]
     ranks_in_many = [outcome.rank_in_many for outcome in counted]
+    with_fact = [outcome for outcome in counted if outcome.question.fact]
     return Scores(
         n=len(counted),
         hit_1=fmean(place == 1 for place in ranks),
         hit_4=fmean(place is not None for place in ranks),
         hit_10=fmean(place is not None for place in ranks_in_many),
         mrr=fmean(1 / place if place else 0.0 for place in ranks_in_many),
+        fact_4=fmean(outcome.says_fact for outcome in with_fact) if with_fact else None,
     )
 
 

@@ -1,18 +1,23 @@
 """Question sets: JSON Lines, one question a line, each with every passage that answers it.
 
-    {"id": "corpus-001", "question": "풋살공 몇 호야?", "kind": "rules", "style": "casual",
-     "answers": [{"source": "rules/ball.md", "heading": "풋살공은 몇 호인가요"}]}
+    {"id": "handbook-001", "question": "풋살공 몇 호야?", "kind": "rules", "style": "casual", "split": "dev",
+     "answers": [{"source": "rules/ball.md", "heading": "풋살공은 몇 호인가요"}], "fact": ["4호"]}
 
 `kind` (what it is about) and `style` (how it is typed) are free; results are shown by each of them. Questions
-that nothing in the corpus answers have no answers.
+that nothing in the corpus answers have no answers. `split` says whether a question may be looked at while
+something is tuned (`dev`) or only measured with (`test`), and `fact` what a right
+answer says; both are optional.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from server.errors import QuestionError
+
+Split = Literal["dev", "test"]
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,20 +41,22 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question as a player types it; any one of `answers` answers it."""
+    """A question as a player types it; any one of `answers` answers it, and says all strings of `fact`."""
 
     id: str
     question: str
     kind: str
     style: str
     answers: tuple[Answer, ...]
+    split: Split | None = None
+    fact: tuple[str, ...] = ()
 
 
-def load_questions(path: Path) -> tuple[Question, ...]:
-    """Read a question set; blank lines are passed over.
+def load_questions(path: Path, split: Split | None = None) -> tuple[Question, ...]:
+    """Read a question set, or the questions of one split; blank lines are passed over.
 
     Raises:
-        QuestionError: the file can't be read or holds no question, or a line isn't a question of its own.
+        QuestionError: the file can't be read or holds no such question, or a line isn't a question.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -58,6 +65,10 @@ def load_questions(path: Path) -> tuple[Question, ...]:
     questions = tuple(_decoded(lines, path))
     if not questions:
         raise QuestionError(path, "holds no question")
+    if split is not None:
+        questions = tuple(question for question in questions if question.split == split)
+        if not questions:
+            raise QuestionError(path, f"holds no question of the split {split}")
     return questions
 
 

@@ -45,6 +45,9 @@ def table(found: Sequence[Row]) -> Table:
     drawn = Table()
     for title in ("", "", "n", "hit@1", "hit@4", "hit@10", "MRR"):
         drawn.add_column(title, justify="right" if title else "left")
+    with_facts = any(row.scores.fact_4 is not None for row in found)
+    if with_facts:
+        drawn.add_column("fact@4", justify="right")
     if any(row.baseline for row in found):
         drawn.caption = "base: the search that FutFut began with, over the same passages and vectors"
         drawn.add_column("base\nhit@4", justify="right", style="dim")
@@ -53,15 +56,17 @@ def table(found: Sequence[Row]) -> Table:
     for row in found:
         if row.by != previous:
             drawn.add_section()
-        drawn.add_row("" if row.by == previous else row.by, row.name, *_cells(row))
+        drawn.add_row("" if row.by == previous else row.by, row.name, *_cells(row, with_facts=with_facts))
         previous = row.by
     return drawn
 
 
-def _cells(row: Row) -> Iterator[str]:
+def _cells(row: Row, *, with_facts: bool) -> Iterator[str]:
     yield str(row.scores.n)
     yield from (f"{share:.1%}" for share in (row.scores.hit_1, row.scores.hit_4, row.scores.hit_10))
     yield f"{row.scores.mrr:.3f}"
+    if with_facts:
+        yield "" if row.scores.fact_4 is None else f"{row.scores.fact_4:.1%}"
     if row.baseline:
         yield f"{row.baseline.hit_4:.1%}"
         yield f"{row.baseline.mrr:.3f}"
@@ -126,6 +131,8 @@ def _question(outcome: Outcome) -> dict[str, object]:
         "id": outcome.question.id,
         "kind": outcome.question.kind,
         "style": outcome.question.style,
+        "split": outcome.question.split,
+        "says_fact": outcome.says_fact if outcome.question.fact else None,
         "rank_in_4": outcome.rank,
         "rank_in_10": outcome.rank_in_many,
         "found": [

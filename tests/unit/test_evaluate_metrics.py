@@ -56,6 +56,23 @@ def test_scores_are_shares_of_the_answerable_questions() -> None:
     assert found == Scores(4, 0.25, 0.5, 0.75, mrr=(1 + 1 / 2 + 1 / 5) / 4)
 
 
+def stating(name: str, *texts: str, fact: tuple[str, ...]) -> Outcome:
+    """Make what a search brings for a question with a fact: passages of these texts, none pointed to."""
+    question = Question(name, "?", "rules", "plain", (Answer("표.csv", row=99),), fact=fact)
+    found = tuple(Hit(Passage(text, "표.csv", "", "row:1", text), 0.5, 1, 1) for text in texts)
+    return Outcome(question, found[:4], found)
+
+
+def test_a_fact_counts_where_one_of_the_first_four_passages_says_all_of_it() -> None:
+    """Its strings in two passages, or in the fifth, are not said; questions without a fact don't count."""
+    said = stating("a", "다른 말", "4 초 안에 5m 밖에서", fact=("4초", "5m"))
+    in_two = stating("b", "4초 안에", "5m 밖에서", fact=("4초", "5m"))
+    fifth = stating("c", "", "", "", "", "4초", fact=("4초",))
+    assert scores([said, in_two, fifth, *MIXED]).fact_4 == 1 / 3
+    assert scores(MIXED).fact_4 is None
+    assert drawn([said, in_two], None)[-1][-1] == "50.0%"
+
+
 def test_nothing_answerable_scores_nothing() -> None:
     """Without a question that has answers there is no share to take, and no error."""
     assert scores([unanswerable("e", 0.9)]) == Scores(0, 0.0, 0.0, 0.0, 0.0)

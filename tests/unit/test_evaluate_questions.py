@@ -79,6 +79,16 @@ def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
         load_questions(written(tmp_path, "", " "))
 
 
+def test_one_split_is_read(tmp_path: Path) -> None:
+    """Only the questions of the split are given, and a split without any is refused."""
+    dev = UNANSWERED.replace('"answers"', '"split": "dev", "answers"')
+    path = written(tmp_path, GOOD, dev)
+    assert [question.id for question in load_questions(path, "dev")] == ["a-2"]
+    assert len(load_questions(path)) == 2
+    with pytest.raises(QuestionError, match="holds no question of the split test"):
+        load_questions(path, "test")
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """A path with nothing behind it is said, not a traceback."""
     with pytest.raises(QuestionError, match="can't be read: No such file"):
