@@ -1,148 +1,221 @@
-"""Our own documents: enough of them, each saying whose it is, and none contradicting another."""
+"""Our own documents: enough of them, each saying what it is and whence, in passages that stand on their own."""
 
-import csv
 import re
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-CORPUS = Path(__file__).parents[2] / "corpus"
-README = CORPUS / "README.md"
-ARTICLES = sorted(path for path in CORPUS.rglob("*.md") if path != README)
-TABLES = sorted(CORPUS.rglob("*.csv"))
-
-# Subject, pattern, and every value that its groups may and must capture, wherever in the corpus it matches.
-# A pattern stays inside one sentence.
-FACTS: tuple[tuple[str, str, set[str]], ...] = (
-    ("international pitch", r"국제 경기를 치르는[^.\n]*길이 (\S+)m, 너비 (\S+)m", {"38~42", "20~25"}),
-    ("other pitch", r"길이는 (\S+)m, 너비는 (\S+)m", {"25~42", "16~25"}),
-    ("goal", r"골대는[^.\n]*너비 (\d+)m, 높이 (\d+)m", {"3", "2"}),
-    ("penalty mark", r"페널티 마크는 골[^.\n]*?에서 (\d+)m|골에서 (\d+)m 떨어진 페널티 마크", {"6"}),
-    ("10 m mark", r"10m 마크는[^.\n]*?에서 (\d+)m|골에서 (\d+)m 떨어진 10m 마크", {"10"}),
-    ("substitution zone", r"터치라인(?:에 있는 길이|의) (\d+)m 구간", {"5"}),
-    ("ball size", r"(\d+)호 (?:풋살공|공을|공만)|(\d+)호 풋살", {"4"}),
-    ("ball circumference", r"풋살공의 둘레는 (\S+)cm", {"62~64"}),
-    ("ball weight", r"풋살공의 무게는[^.\n]*?(\S+)g", {"400~440"}),
-    ("ball bounce", r"튀어 오른 높이가 (\d+)cm 이상 (\d+)cm 이하", {"50", "65"}),
-    ("players", r"한 팀[은이] (\d+)명(?:입니다|보다)|한 팀 (\d+)명이라는", {"5"}),
-    ("fewest players", r"적어도 (\d+)명이 있어야|선수가 (\d+)명보다 적어지면", {"3"}),
-    ("substitutes", r"교체 선수는 최대 (\d+)명", {"9"}),
-    ("length of a half", r"전반 (\d+)분, 후반 (\d+)분|전후반 (\d+)분", {"20"}),
-    ("half-time", r"하프타임[^.\n]*?(\d+)분", {"15"}),
-    ("time-out", r"작전 타임[^.\n]*?(\d+)분입니다", {"1"}),
-    ("extra time", r"한쪽 길이는 (\d+)분", {"5"}),
-    ("goalkeeper's seconds", r"(?:골키퍼|골레이로|자기 진영)[^.\n]{0,30}?(\d+)초", {"4"}),
-    ("restart's seconds", r"(?:킥인|코너킥|골 클리어런스|프리킥)[은을] [^.\n]{0,24}?(\d+)초 안", {"4"}),
-    ("restart's distance", r"(?:킥인|코너킥|프리킥) 때 상대[^.\n]*?(\d+)m 이상", {"5"}),
-    ("kick-off's distance", r"킥오프 때 상대[^.\n]*?(\d+)m 이상", {"3"}),
-    ("foul without a wall", r"(\d+)번째 누적 반칙", {"6"}),
-    ("a man down", r"퇴장당하면 팀은 (\d+)분|퇴장 뒤 (\d+)분|(\d+)분이 지나(?:지|기|야| 뒤)", {"2"}),
-    ("shoot-out", r"승부차기[^.\n]*?(\d+)번씩", {"5"}),
-    ("Brazil's titles", r"브라질은 1989년[^.\n]*모두 (\d+)번", {"6"}),
-    ("booking refunded in full", r"이용일 (\d+)일 전까지[^.\n]*전액", {"3"}),
-    ("match refunded in full", r"시작 (\d+)시간 전까지 취소하면[^.\n]*전액", {"24"}),
-    ("match called off", r"시작 (\d+)시간 전까지 10명이", {"3"}),
-    ("support hours", r"상담 시간은 평일 오전 (\d+)시부터 오후 (\d+)시까지", {"10", "7"}),
+from tests.handbook import (
+    CORPUS,
+    FAQ,
+    GLOSSARY,
+    README,
+    VENUES,
+    articles,
+    front_matter,
+    rows,
+    sections,
+    sentences,
+    source,
+    tables,
 )
 
+FOLDERS = {"rules", "columns", "faq", "history", "glossary", "venues", "about"}
+REGIONS = (
+    "서울특별시 부산광역시 대구광역시 인천광역시 광주광역시 대전광역시 울산광역시 세종특별자치시 경기도 "
+    "강원특별자치도 충청북도 충청남도 전북특별자치도 전라남도 경상북도 경상남도 제주특별자치도"
+).split()
 
-def front_matter(path: Path) -> tuple[dict[str, str], str]:
-    """The keys of a file's front matter with their values as written, and the body below it."""
-    _, head, body = path.read_text(encoding="utf-8").split("---\n", 2)
-    keys = re.findall(r"^(\w+):(.*(?:\n  - .*)*)", head, flags=re.MULTILINE)
-    return {key: value.strip() for key, value in keys}, body
+PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}")
+COMMENT = re.compile(r"<!--[\s\S]*?-->")
+SENTENCE = re.compile(r"[.?!](?=\s|$)")
+LIST_ITEM = re.compile(r"^- .*$", re.MULTILINE)
+POINTS_ABOVE = re.compile(
+    r"(?:이것|그것|이는|그는|이때|그때|이 경우|그 경우|위에서|위의|앞에서|앞서)(?![가-힣]{2})"
+)
 
-
-def rows(path: Path) -> list[list[str]]:
-    with path.open(encoding="utf-8", newline="") as lines:
-        return list(csv.reader(lines, strict=True))
-
-
-def texts() -> Iterator[tuple[str, str]]:
-    for path in ARTICLES:
-        yield path.name, front_matter(path)[1]
-    for path in TABLES:
-        yield path.name, "\n".join(" ".join(row) for row in rows(path)[1:])
+every_article = pytest.mark.parametrize("path", articles(), ids=source)
 
 
-def sections(path: Path) -> list[tuple[str, str]]:
-    parts = re.split(r"^#{2,3} (.+)$", front_matter(path)[1], flags=re.MULTILINE)[1:]
-    return list(zip(parts[::2], parts[1::2], strict=True))
+def body(path: Path) -> str:
+    """The text that a reader gets, without front matter and comments."""
+    return COMMENT.sub("", front_matter(path)[1]).strip()
+
+
+def passages(path: Path) -> list[tuple[str, str]]:
+    """Headings below the title with their text, tables and empty group headings left out."""
+    return [
+        (section.heading, COMMENT.sub("", section.text).strip())
+        for section in sections(path)
+        if section.level > 1 and section.text and "\n|" not in f"\n{section.text}"
+    ]
+
+
+def policy() -> dict[str, str]:
+    """The FAQ's table of values."""
+    lines = re.findall(r"^\| (.+?) \| (.+?) \| .+ \|$", front_matter(FAQ)[1], flags=re.MULTILINE)
+    return {name: value for name, value in lines if name != "이름" and set(value) != {"-"}}
 
 
 def test_there_is_enough_to_answer_from() -> None:
-    """The bodies hold at least 20,000 characters, and every folder holds its share."""
-    assert sum(len(text) for _, text in texts()) >= 20_000
-    assert {path.parent.name for path in ARTICLES + TABLES} == {
-        "rules",
-        "columns",
-        "faq",
-        "history",
-        "venues",
-        "about",
-    }
+    """The documents hold at least 80,000 characters, and every folder its share."""
+    assert sum(len(body(path)) for path in articles()) >= 80_000
+    assert {path.parent.name for path in [*articles(), *tables()]} == FOLDERS
 
 
-@pytest.mark.parametrize("path", ARTICLES, ids=lambda path: path.name)
-def test_every_article_says_what_it_is_and_whence(path: Path) -> None:
-    """Title, licence and at least one source stand in the front matter, and the edition in a rule's."""
-    head, _ = front_matter(path)
-    assert head["title"]
-    assert head["license"] in {"MIT", "CC BY 4.0"}
-    assert head["sources"].startswith("- ")
-    assert path.parent.name != "rules" or "2023-24" in head["edition"]
+def test_columns_are_many_and_of_a_column_s_length() -> None:
+    """At least thirty pieces, each of 800 to 2,000 characters."""
+    lengths = {source(path): len(body(path)) for path in articles("columns")}
+    assert len(lengths) >= 30
+    assert {name: length for name, length in lengths.items() if not 800 <= length <= 2_000} == {}
+
+
+def test_the_faq_has_a_hundred_pairs() -> None:
+    """Each question is a heading of its own below its category."""
+    questions = [section for section in sections(FAQ) if section.level == 3]
+    assert len(questions) >= 100
+    assert [question.heading for question in questions if not question.text] == []
+
+
+def test_a_policy_value_stands_once() -> None:
+    """No answer spells out a value of the table, and every value of the table is used."""
+    values = policy()
+    assert len(values) >= 30
+    answers = [
+        section for section in sections(FAQ) if section.level > 1 and section.heading != "이 문서의 값"
+    ]
+    spelled = [
+        (answer.heading, value)
+        for answer in answers
+        for value in set(values.values())
+        if re.search(rf"(?<![\d.~]){re.escape(value)}(?!\d)", f"{answer.heading}\n{answer.text}")
+    ]
+    assert spelled == []
+    used = {name for answer in answers for name in PLACEHOLDER.findall(f"{answer.heading}\n{answer.text}")}
+    assert used == set(values)
+
+
+def test_every_venue_says_that_it_is_an_example() -> None:
+    """Name, address and remark each say so, and there is something to find in all seventeen provinces."""
+    header, *venues = rows(VENUES)
+    name, region, district, address, remark = (
+        header.index(column) for column in ("구장명", "시도", "시군구", "주소", "비고")
+    )
+    assert len(venues) >= 60
+    assert set(REGIONS) == {row[region] for row in venues}
+    for row in venues:
+        assert row[name].startswith("예시 "), row
+        assert re.fullmatch(rf"{row[region]} (?:{row[district]} )?예시로 \d+", row[address]), row
+        assert row[remark].startswith("실제 구장이 아닌 예시입니다."), row
+
+
+def test_the_glossary_tells_what_else_players_say() -> None:
+    """Each term's heading holds other words for it in brackets."""
+    terms = [section.heading for section in sections(GLOSSARY) if section.level == 2]
+    assert len(terms) >= 70
+    assert [term for term in terms if not re.fullmatch(r"[^()]+ \([^()]+\)", term)] == []
+
+
+@pytest.mark.parametrize("path", tables(), ids=source)
+def test_tables_are_even_and_full(path: Path) -> None:
+    """Every row has as many cells as the header, none of them empty, and no two rows are the same."""
+    header, *lines = rows(path)
+    assert all(len(row) == len(header) and all(cell.strip() for cell in row) for row in lines)
+    names = Counter(row[header.index("사실" if "사실" in header else header[0])] for row in lines)
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_tables_name_their_licence_in_the_readme() -> None:
     """A CSV has no front matter, so the README names each one."""
     readme = README.read_text(encoding="utf-8")
-    assert TABLES
-    assert all(f"`{path.relative_to(CORPUS).as_posix()}`" in readme for path in TABLES)
+    assert tables()
+    assert [path for path in tables() if f"`{source(path)}`" not in readme] == []
 
 
-@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.name)
-def test_tables_are_even_and_full(path: Path) -> None:
-    """Every row has as many cells as the header, none of them empty, and no two rows begin alike."""
-    header, *body = rows(path)
-    assert all(len(row) == len(header) and all(cell.strip() for cell in row) for row in body)
-    assert len({row[0] for row in body}) == len(body)
+@every_article
+def test_every_article_says_what_it_is_and_whence(path: Path) -> None:
+    """Title, licence and at least one source stand in the front matter, the edition in a rule's."""
+    head, text = front_matter(path)
+    assert head["title"]
+    assert head["license"] == "MIT"
+    assert head["sources"].startswith("- ")
+    assert path.parent.name != "rules" or "2023-24" in head["edition"]
+    assert [section.level for section in sections(path)].count(1) == 1
+    assert text.lstrip().startswith("# ")
 
 
-def test_faq_is_questions_and_answers() -> None:
-    """The FAQ has the two columns that the platform exports, and at least 40 pairs."""
-    header, *pairs = rows(CORPUS / "faq" / "faq.csv")
-    assert header == ["질문", "답변"]
-    assert len(pairs) >= 40
+@every_article
+def test_headings_are_told_apart(path: Path) -> None:
+    """No heading stands twice in a document, and none is a bare word for an ending."""
+    headings = Counter(section.heading for section in sections(path))
+    assert [heading for heading, count in headings.items() if count > 1] == []
+    assert headings.keys() & {"마무리", "결론", "정리", "서론", "들어가며", "개요", "기타"} == set()
 
 
-def test_every_venue_says_that_it_is_an_example() -> None:
-    """Name, address and remark each say 예시, so that nobody travels to a venue that isn't there."""
-    header, *venues = rows(CORPUS / "venues" / "venues.csv")
-    name, address, remark = (header.index(column) for column in ("구장명", "주소", "비고"))
-    assert len(venues) >= 30
-    assert all("예시" in row[column] for row in venues for column in (name, address, remark))
-    assert all(re.search(r" 예시로 \d+$", row[address]) for row in venues)
-
-
-@pytest.mark.parametrize("path", ARTICLES, ids=lambda path: path.name)
+@every_article
 def test_sections_stand_on_their_own(path: Path) -> None:
-    """A section has some sentences of its own and doesn't open with a word that points above it."""
-    found = sections(path)
+    """A section is a few sentences of a passage's length that don't open with a word that points above it."""
+    found = passages(path)
     assert found
     for heading, text in found:
-        assert 1 <= len(re.findall(r"\.(?:\s|$)", text)) <= 10, heading
-        assert not re.match(r"\s*(?:이것|그것|이는|그는|이때|그때|위에서|앞에서)", text), heading
+        prose = LIST_ITEM.sub("", text)
+        assert len(SENTENCE.findall(text)) >= 2, f"{heading}: {text}"
+        assert len(SENTENCE.findall(prose)) <= 6, f"{heading}: {text}"
+        assert len(text) >= 50, f"{heading}: {len(text)} characters"
+        assert len(prose) <= 450, f"{heading}: {len(prose)} characters"
+        assert not POINTS_ABOVE.match(text), f"{heading}: {text[:20]}"
+        assert text != heading
 
 
-@pytest.mark.parametrize(("subject", "pattern", "allowed"), FACTS, ids=[fact[0] for fact in FACTS])
-def test_facts_agree_wherever_they_stand(subject: str, pattern: str, allowed: set[str]) -> None:
-    """Every number that the corpus gives for a subject is the one that the Laws or the policy give."""
+@every_article
+def test_nobody_can_be_called_or_visited(path: Path) -> None:
+    """No address of a site or a mailbox and no telephone number stands in a document; 119 may be called."""
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"https?:|www\.|\b[\w-]+\.(?:com|net|org|co\.kr|kr)\b|\S+@\S+", text) == []
+    assert re.findall(r"\b0\d{1,2}[-.) ]\d{3,4}[-. ]\d{4}\b|\b1\d{3}-\d{4}\b", text) == []
+
+
+# A spelling, a term or a turn of phrase that a good editor would change, with what stands there instead.
+EDITED: tuple[tuple[str, str], ...] = (
+    (r"골 ?클리런스|골클리어런스|골 ?클리어랜스", "골 클리어런스"),
+    (r"킥 인(?![가-힣])|킥-인", "킥인"),
+    (r"코너 킥|코너-킥", "코너킥"),
+    (r"킥 오프|킥-오프", "킥오프"),
+    (r"페널티 킥|패널티|페날티", "페널티킥, 페널티"),
+    (r"프리 킥", "프리킥"),
+    (r"드롭 볼|드랍볼", "드롭볼"),
+    (r"타임 아웃|타임아웃", "작전 타임"),
+    (r"센터서클", "센터 서클"),
+    (r"골 ?포스트 바|골 포스트|크로스 바", "골포스트, 크로스바"),
+    (r"제[23]부심|제2주심|(?<!는 )타임 키퍼", "제2심판, 제3심판, 계시원"),
+    (r"교체 지역|교체지역|교체구역", "교체 구역"),
+    (r"기술지역", "기술 지역"),
+    (r"누적 파울|누적파울|누적반칙", "누적 반칙"),
+    (r"파워플레이", "파워 플레이"),
+    (r"사이드라인|터치 라인|골 라인|하프 라인", "터치라인, 골라인, 하프라인"),
+    (r"에 의해|에 의하여", "translationese: name who does it"),
+    (r"에 있어서(?!도| 앉|는 안)", "translationese: ~에, ~에서"),
+    (r"[를을] 가지고 있(?:다|습니다)", "translationese: ~이 있습니다"),
+    (r"되어지|보여지|쓰여지|불리워지|여겨지", "a doubled passive"),
+    (r"중 하나입니다", "translationese: 가장 ~한 것 중 하나"),
+    (r"당신|귀하", "nobody is addressed like this"),
+    (r"것이 좋을 것|할 필요가 있습니다", "roundabout"),
+    (r" [–—-] |—|\*\*", "no dashes, no bold"),
+    (r"[\U0001F300-\U0001FAFF]", "no emoji"),
+    (r"(?:(?<=\s)|^)(?:매력적인|다양한 매력|완벽한)", "praise that says nothing"),
+)
+
+
+@every_article
+def test_the_wording_is_edited(path: Path) -> None:
+    """Terms have one spelling outside the glossary's headings, and no sentence reads like a translation."""
     found = [
-        (name, value)
-        for name, text in texts()
-        for match in re.finditer(pattern, text)
-        for value in match.groups()
-        if value
+        f"{at.heading!r}: {match.group()!r} in {at.text!r}; {instead}"
+        for at in sentences(path)
+        if at.heading
+        for pattern, instead in EDITED
+        for match in [re.search(pattern, at.text)]
+        if match
     ]
-    assert {value for _, value in found} == allowed, f"{subject}: {found}"
+    assert not found, f"{path.relative_to(CORPUS)}\n" + "\n".join(found)
