@@ -42,7 +42,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a sentence says of a fact; `start` and `end` are the value's place in the `normalized` sentence."""
+    """What a sentence says of a fact; `start` and `end` are the value's place in what is `normalized`."""
 
     fact: Fact
     sentence: Sentence
@@ -52,12 +52,13 @@ class Statement:
 
     @property
     def holds(self) -> bool:
+        """Whether the table says the same; whose restart it is goes without saying."""
         return self.value == OPPONENT.sub("", self.fact.value)
 
     def __str__(self) -> str:
         return (
-            f"{self.sentence.source}, {self.sentence.heading!r}: {self.sentence.text!r} gives {self.value!r} for "
-            f"{self.fact.name!r}; {self.fact.law} has {self.fact.value!r}"
+            f"{self.sentence.source}, {self.sentence.heading!r}: {self.sentence.text!r} gives {self.value!r} "
+            f"for {self.fact.name!r}; {self.fact.law} has {self.fact.value!r}"
         )
 
 
@@ -96,7 +97,7 @@ def statements(
 def stated_in(
     fact: Fact, patterns: Iterable[re.Pattern[str]], sentence: Sentence, text: str
 ) -> Iterator[Statement]:
-    """The statements of the fact in a sentence's normalized text; what its heading says is a sentence itself."""
+    """The statements of the fact in a sentence's normalized text, less what its heading says by itself."""
     begin = text.index(HEADING_END)
     for pattern in patterns:
         for found in pattern.finditer(text):

@@ -1,4 +1,4 @@
-"""Our own documents: enough of them, each saying what it is and whence, in passages that stand on their own."""
+"""Our own documents: enough of them, each saying what it is and whence, in passages that stand alone."""
 
 import re
 from collections import Counter
@@ -22,10 +22,25 @@ from tests.handbook import (
 )
 
 FOLDERS = {"rules", "columns", "faq", "history", "glossary", "venues", "about"}
-REGIONS = (
-    "서울특별시 부산광역시 대구광역시 인천광역시 광주광역시 대전광역시 울산광역시 세종특별자치시 경기도 "
-    "강원특별자치도 충청북도 충청남도 전북특별자치도 전라남도 경상북도 경상남도 제주특별자치도"
-).split()
+REGIONS = {
+    "서울특별시",
+    "부산광역시",
+    "대구광역시",
+    "인천광역시",
+    "광주광역시",
+    "대전광역시",
+    "울산광역시",
+    "세종특별자치시",
+    "경기도",
+    "강원특별자치도",
+    "충청북도",
+    "충청남도",
+    "전북특별자치도",
+    "전라남도",
+    "경상북도",
+    "경상남도",
+    "제주특별자치도",
+}
 
 PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}")
 COMMENT = re.compile(r"<!--[\s\S]*?-->")
@@ -103,7 +118,7 @@ def test_every_venue_says_that_it_is_an_example() -> None:
         header.index(column) for column in ("구장명", "시도", "시군구", "주소", "비고")
     )
     assert len(venues) >= 60
-    assert set(REGIONS) == {row[region] for row in venues}
+    assert {row[region] for row in venues} == REGIONS
     for row in venues:
         assert row[name].startswith("예시 "), row
         assert re.fullmatch(rf"{row[region]} (?:{row[district]} )?예시로 \d+", row[address]), row

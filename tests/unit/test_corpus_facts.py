@@ -27,14 +27,16 @@ RULES = [sentence for path in articles("rules") for sentence in sentences(path)]
 HANDBOOK = [sentence for path in articles() for sentence in sentences(path)]
 
 VALUE = r"(?<![\d.~])(\d+(?:\.\d+)?(?:~\d+(?:\.\d+)?)?) ?"
-# A law's number in a law's document; elsewhere only what is hardly ever counted off the pitch, and the minutes
-# of what a referee times, since a column's own minutes and men are its business.
+# In a law's document every number is the Law's. A column counts its own men and minutes, so that elsewhere
+# only measures, seconds and the minutes of what a referee times are.
 LAW_NUMBER = re.compile(VALUE + r"(초|cm|km|m|분|명|번째|번|회|개|호|g|기압|가지)(?![a-zA-Z])")
 OTHER_NUMBER = re.compile(VALUE + r"(초|cm|m|호|g|기압)(?![a-zA-Z])")
+TIMED_NUMBER = re.compile(VALUE + r"(초|cm|m|분|호|g|기압)(?![a-zA-Z])")
 LAW_WORD = re.compile(
-    "킥인|코너킥|골 클리어런스|프리킥|페널티|승부차기|누적 반칙|작전 타임|하프타임|연장전|교체 구역|골대|퇴장|백패스"
-    "|킥오프|드롭볼|센터 서클|규칙|골키퍼|골레이로|풋살공"
+    "킥인|코너킥|골 클리어런스|프리킥|페널티|승부차기|누적 반칙|작전 타임|하프타임|연장전|교체 구역|골대|퇴장"
+    "|백패스|킥오프|드롭볼|센터 서클|규칙|골키퍼|골레이로|풋살공"
 )
+TIMED = re.compile("작전 타임|하프타임|연장전|퇴장|전반|후반")
 
 
 def elsewhere(document: str) -> set[str]:
@@ -59,7 +61,8 @@ def numbers_that_nothing_holds(sentence: Sentence) -> list[str]:
         for statement in stated_in(fact, PATTERNS[name], sentence, text)
         for place in range(statement.start, statement.end)
     }
-    numbers = OTHER_NUMBER.finditer(text, text.index(HEADING_END))
+    pattern = TIMED_NUMBER if TIMED.search(text) else OTHER_NUMBER
+    numbers = pattern.finditer(text, text.index(HEADING_END))
     loose = ("".join(number.groups()) for number in numbers if number.start() not in held)
     return [number for number in loose if number not in elsewhere(sentence.source)]
 
@@ -84,7 +87,7 @@ def test_facts_are_numbers_or_sanctions() -> None:
     """Every row has a law, a number or a sanction of the known words, and its edition."""
     for fact in FACTS.values():
         assert re.match(r"제\d+조 ", fact.law), fact
-        sanction = fact.unit in {"제재", "다시 시작"}
+        sanction = fact.unit in {"제재", "다시 시작", "판정"}
         assert sanction != bool(re.fullmatch(r"[\d.]+(?:~[\d.]+)?", fact.value)), fact
         assert fact.unit != "제재" or fact.value in {"경고", "퇴장"}, fact
         assert fact.edition == "2023-24"
@@ -127,7 +130,7 @@ def test_every_number_of_the_rules_is_a_fact() -> None:
 
 
 def test_every_law_s_number_elsewhere_is_held_to_its_fact() -> None:
-    """Beside a law's word, a measure or a time in a column, an answer or a term is one that a pattern reads."""
+    """Beside a law's word, a measure or a time in a column, answer or term is one that a pattern reads."""
     others = [at for at in HANDBOOK if at.heading and not at.source.startswith("rules/")]
     loose = {at: numbers for at in others if (numbers := numbers_that_nothing_holds(at))}
     assert not loose, told(loose)
@@ -137,8 +140,8 @@ def test_numbers_of_no_law_are_noticed() -> None:
     """A number that is nobody's value is found in a rule, and beside a law's word anywhere else."""
     rule = Sentence("rules/kick-in.md", "킥인", "킥인은 7초 안에 차고 공은 33cm 튑니다.")
     assert numbers_without_a_fact(rule) == ["7초", "33cm"]
-    column = Sentence("columns/first-match.md", "첫 경기", "골대 뒤로 33m를 돌아 갑니다.")
-    assert numbers_that_nothing_holds(column) == ["33m"]
+    column = Sentence("columns/first-match.md", "첫 경기", "연장전 뒤에 33m를 33분 걷습니다.")
+    assert numbers_that_nothing_holds(column) == ["33m", "33분"]
 
 
 def test_exceptions_are_still_needed() -> None:
