@@ -126,10 +126,12 @@ def test_every_venue_says_that_it_is_an_example() -> None:
 
 
 def test_the_glossary_tells_what_else_players_say() -> None:
-    """Each term's heading holds other words for it in brackets."""
+    """Each term's heading holds other words for it in brackets, and no two terms share one."""
     terms = [section.heading for section in sections(GLOSSARY) if section.level == 2]
     assert len(terms) >= 70
     assert [term for term in terms if not re.fullmatch(r"[^()]+ \([^()]+\)", term)] == []
+    words = Counter(word.strip() for term in terms for word in re.split(r"[(,]", term.removesuffix(")")))
+    assert [word for word, count in words.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("path", tables(), ids=source)
