@@ -14,7 +14,7 @@ SHORTHANDS: Mapping[str, str] = {
     "<수>": r"(\d+(?:\.\d+)?(?:~\d+(?:\.\d+)?)?)",
     "<제재>": r"(경고|퇴장)",
     "<재개>": (
-        r"((?:다시 )?(?:간접 프리킥|직접 프리킥|페널티킥|드롭볼|코너킥|킥인|골 클리어런스|킥오프|득점|차기))"
+        r"((?:다시 )?(?:간접 프리킥|직접 프리킥|페널티킥|드롭볼|코너킥|킥인|골 클리어런스|킥오프|득점(?! 기회)|차기))"
     ),
 }
 
@@ -24,7 +24,8 @@ NUMERALS = {
     "한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5, "여섯": 6, "일곱": 7, "여덟": 8, "아홉": 9, "열": 10,
 }  # fmt: skip
 NUMERAL = re.compile(rf"(?<![가-힣])({'|'.join(NUMERALS)}) ?(?=번째|번|명|가지|개|골)")
-BOUNDS = re.compile(r"(\d+)(\D{1,3}?)(?: 이상|에서) (\d+)\2(?: 이하)?(?!\w* 떨어)")
+BOUNDS = re.compile(r"(\d+)(cm|m|g)(?: 이상|에서) (\d+)\2(?: 이하)?(?!\w* 떨어)")
+DENIED = re.compile(r"(?:경고|퇴장|득점|\w{2} 프리킥|페널티킥|플레이)[이가] 아니(?:라|고|며),? ")
 AGAIN = re.compile(r"(킥오프|드롭볼|페널티킥|골 클리어런스)[을를] 다시 ")
 OPPONENT = re.compile(r"^상대 팀의 ")
 
@@ -79,9 +80,10 @@ def bounded(text: str) -> str:
 
 @cache
 def normalized(sentence: Sentence) -> str:
-    """The sentence after its heading, with numbers in digits, bounds as ranges, and one way to say again."""
+    """The sentence after its heading, with numbers in digits, bounds as ranges, without what it denies."""
     text = bounded(f"{sentence.heading}{HEADING_END}{sentence.text}")
     text = NUMERAL.sub(lambda found: str(NUMERALS[found[1]]), text)
+    text = DENIED.sub("", text)
     return AGAIN.sub(r"다시 \1 ", text)
 
 
