@@ -21,7 +21,7 @@ run: index ## set everything up and serve the chatbot on 127.0.0.1:8000
 
 test: $(VENV)/.dev models ## run the tests
 	@echo "==> Testing"
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-ollama: $(VENV)/.dev models ## run the tests that need a real Ollama (compiled once if there is none)
 	@echo "==> Ollama for the tests"
