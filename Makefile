@@ -57,7 +57,7 @@ index: models ## index the corpus
 	@$(BIN)/futfut index --corpus $(CORPUS)
 
 eval: index ## measure retrieval on our own questions
-	@$(BIN)/futfut eval tests/eval/corpus.jsonl
+	@$(BIN)/futfut eval tests/eval/handbook.jsonl
 
 bench: $(VENV)/.dev models ## measure speed as ratios, one table
 	@$(BIN)/python tests/bench/run.py

@@ -13,7 +13,7 @@ from tests.bench.scale import Scale
 from tests.bench.table import Row
 from tests.bench.timing import medians
 
-_FILE = Path(__file__).parents[1] / "eval" / "corpus.jsonl"
+_FILE = Path(__file__).parents[1] / "eval" / "handbook.jsonl"
 
 
 def read_questions(count: int) -> list[str]:
