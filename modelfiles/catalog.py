@@ -122,6 +122,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `parameters` are Ollama's, beside num_ctx and stop. `levels` are the pinned files; `built` names the
     levels that are made from `checkpoint`. `quality` has the thresholds that differ for this model.
+    Answers of one that is `checked` are held against the passages before they are sent: it garbles them.
     """
 
     title: str
@@ -135,6 +136,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     built: tuple[str, ...] = ()
     levels: dict[str, Artifact] = {}
     quality: dict[str, float | int] = {}
+    checked: bool = False
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -210,6 +212,11 @@ class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if name not in levels:
             raise _unknown("model or level called", name, [*self.models, *levels])
         return levels[name]
+
+    def is_checked(self, name: str) -> bool:
+        """Whether answers of what is called so are held against the passages; not of what isn't ours."""
+        level = self.levels().get(name)
+        return level is not None and self.models[level.model].checked
 
     def files(self) -> dict[str, Artifact | Built]:
         """The file behind each name that a person gives: a model, a model at a level, an encoder."""

@@ -27,6 +27,7 @@ from server.dense import FastembedEmbedder
 from server.domain import Manifest, Message
 from server.errors import ContextTooSmallError, ModelMissingError, NotReadyError
 from server.generate import (
+    Checked,
     ExtractiveGenerator,
     LiveModels,
     LlamaCppGenerator,
@@ -179,7 +180,12 @@ async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
         kiwi = await to_thread.run_sync(load_kiwi)
         search = await stack.enter_async_context(open_search(settings, kiwi))
         telemetry = Telemetry()
-        generator = await stack.enter_async_context(_open_generator(settings, kiwi, telemetry))
+        generator = Checked(
+            await stack.enter_async_context(_open_generator(settings, kiwi, telemetry)),
+            ExtractiveGenerator(kiwi),
+            telemetry,
+            applies=load_catalog().is_checked,
+        )
         yield Resources(
             search=search,
             generator=generator,

@@ -30,7 +30,11 @@ class Telemetry:
             "Answers put together from the passages, because the model was away.",
             registry=self.registry,
         )
-
+        self.unsupported_answers = Counter(
+            "futfut_unsupported_answers",
+            "Answers of a checked model that were cut or replaced, as the passages don't say what it said.",
+            registry=self.registry,
+        )
         self.model_swaps = Counter(
             "futfut_model_swaps",
             "Swaps of the live model asked for over HTTP, by their result.",

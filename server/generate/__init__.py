@@ -8,6 +8,7 @@ import os
 # it is loaded, hence before the imports; an operator's own choice is left alone.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+from server.generate.checked import Checked
 from server.generate.extractive import ExtractiveGenerator
 from server.generate.fallback import WithFallback
 from server.generate.live_models import LiveModels
@@ -15,6 +16,7 @@ from server.generate.llama_cpp import LlamaCppGenerator
 from server.generate.ollama import OllamaGenerator, Timeouts
 
 __all__ = [
+    "Checked",
     "ExtractiveGenerator",
     "LiveModels",
     "LlamaCppGenerator",

@@ -31,6 +31,8 @@ _KINDS = (  # what a question asks for, and what an answer to that looks like
 def select_evidence(question: str, statements: Sequence[Statement], content: Content) -> list[Statement]:
     """The one to three statements that best answer the question, in reading order; none if none does.
 
+    All are of one document: beside the best one, what another document says of the same words seldom belongs.
+
     A statement's score is the share of the question's content words that it holds, rarer ones counting more;
     words of its heading count less, and so do words of which it holds only character pairs (`작전타임` in
     `작전 타임`, or misspelt). Numbers are preferred where a number is asked for, and addresses for places.
@@ -40,15 +42,7 @@ def select_evidence(question: str, statements: Sequence[Statement], content: Con
         statements: what may answer it, the best passage's first.
         content: the content words of a text.
     """
-    words = content(question)
-    if not words:
-        return []
-    held = [_held(words, statement, content) for statement in statements]
-    rarity = {
-        word: math.log(1 + (1 + len(held)) / (0.5 + sum(share[word] for share in held))) for word in words
-    }
-    total = sum(rarity.values())
-    coverage = [sum(rarity[word] * share for word, share in shares.items()) / total for shares in held]
+    coverage = coverages(question, statements, content)
     if max(coverage, default=0.0) < LEAST_COVERAGE:
         return []
     looked_for = [answer for asked, answer in _KINDS if asked.search(question)]
@@ -63,9 +57,25 @@ def select_evidence(question: str, statements: Sequence[Statement], content: Con
     chosen = [
         position
         for position in ranked[:MOST_STATEMENTS]
-        if scores[position] >= NEARLY_AS_GOOD * best and coverage[position] >= LEAST_COVERAGE
+        if scores[position] >= NEARLY_AS_GOOD * best
+        and coverage[position] >= LEAST_COVERAGE
+        and statements[position].source == statements[ranked[0]].source
     ]
     return [statements[position] for position in sorted(chosen)]
+
+
+def coverages(question: str, statements: Sequence[Statement], content: Content) -> list[float]:
+    """Of each statement the share of the question's content words that it holds, rarer ones counting more.
+
+    0 for all of them if the question has no such words.
+    """
+    words = content(question)
+    held = [_held(words, statement, content) for statement in statements]
+    rarity = {
+        word: math.log(1 + (1 + len(held)) / (0.5 + sum(share[word] for share in held))) for word in words
+    }
+    total = sum(rarity.values()) or 1.0
+    return [sum(rarity[word] * share for word, share in shares.items()) / total for shares in held]
 
 
 def coverage(words: frozenset[str], text: str, content: Content) -> float:

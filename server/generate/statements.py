@@ -20,6 +20,7 @@ class Statement:
     text: str
     about: str
     passage: int
+    source: str = ""
 
 
 def statements(passages: Sequence[Passage], split: Callable[[str], Sequence[str]]) -> list[Statement]:
@@ -29,7 +30,7 @@ def statements(passages: Sequence[Passage], split: Callable[[str], Sequence[str]
     (`OO 구장의 주소는 …예요.`), and prose its sentences, as `split` finds them.
     """
     return [
-        Statement(text, about, number)
+        Statement(text, about, number, passage.source)
         for number, passage in enumerate(passages)
         for text, about in _stated(passage, split)
     ]

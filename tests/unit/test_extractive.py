@@ -55,8 +55,8 @@ VENUES = [
 def test_prose_states_its_sentences() -> None:
     """Prose states each sentence under its headings."""
     assert statements([passage("가. 나.", "제목", "문서 > 제목")], by_period) == [
-        Statement("가.", "문서 > 제목 제목", 0),
-        Statement("나.", "문서 > 제목 제목", 0),
+        Statement("가.", "문서 > 제목 제목", 0, "s"),
+        Statement("나.", "문서 > 제목 제목", 0, "s"),
     ]
 
 
