@@ -180,12 +180,7 @@ async def open_resources(settings: Settings) -> AsyncGenerator[Resources]:
         kiwi = await to_thread.run_sync(load_kiwi)
         search = await stack.enter_async_context(open_search(settings, kiwi))
         telemetry = Telemetry()
-        generator = Checked(
-            await stack.enter_async_context(_open_generator(settings, kiwi, telemetry)),
-            ExtractiveGenerator(kiwi),
-            telemetry,
-            applies=load_catalog().is_checked,
-        )
+        generator = await stack.enter_async_context(_open_generator(settings, kiwi, telemetry))
         yield Resources(
             search=search,
             generator=generator,
@@ -216,11 +211,13 @@ def _cores(settings: Settings) -> int:
 
 @asynccontextmanager
 async def _open_generator(settings: Settings, kiwi: Kiwi, telemetry: Telemetry) -> AsyncGenerator[Generator]:
+    quoting, is_checked = ExtractiveGenerator(kiwi), load_catalog().is_checked
     if settings.ollama_url is not None:
         ollama = open_ollama(settings, settings.ollama_url, telemetry)
         fallback = settings.fallback == "extractive"
+        checked = Checked(ollama, quoting, telemetry, applies=is_checked)
         try:
-            yield WithFallback(ollama, ExtractiveGenerator(kiwi), telemetry) if fallback else ollama
+            yield WithFallback(checked, quoting, telemetry) if fallback else checked
         finally:
             await ollama.close()
         return
@@ -231,11 +228,11 @@ async def _open_generator(settings: Settings, kiwi: Kiwi, telemetry: Telemetry) 
         generator = await to_thread.run_sync(load)
     except ModelMissingError as missing:
         log.warning("%s Until then answers are put together from the passages, without a model.", missing)
-        yield ExtractiveGenerator(kiwi)
+        yield quoting
         return
     try:
         await to_thread.run_sync(check_context, generator, settings)
-        yield generator
+        yield Checked(generator, quoting, telemetry, applies=is_checked)
     finally:
         await to_thread.run_sync(generator.close)
 

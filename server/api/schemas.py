@@ -93,7 +93,11 @@ class UsageOut(Struct, frozen=True):
 
 
 class DoneOut(Struct, frozen=True):
-    """How an answer ended; `left_out` are passages that were found but had no room in the prompt."""
+    """How an answer ended; `left_out` are passages that were found but had no room in the prompt.
+
+    `mode` says whose words it has: `model`, or `extractive` for the passages' own, where no model is at hand
+    or what it said isn't what the passages say.
+    """
 
     finish_reason: FinishReason
     mode: Mode

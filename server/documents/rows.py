@@ -10,7 +10,8 @@ ANSWERS = frozenset({"answer", "a", "답변", "답"})
 # Columns that number the rows: they say nothing about the row itself.
 NUMBERS = frozenset({"", "id", "no", "no.", "번호", "index"})
 REMARKS = frozenset({"remark", "remarks", "note", "비고"})
-EXAMPLE = re.compile(r"예시|\bexample\b", re.IGNORECASE)
+# `예시입니다`, `예시: …`; but not `예시 사진 있음`.
+EXAMPLE = re.compile(r"예시(?:입니다|이다|예요|임|$|[:.,])|^(?:an )?example\b[.:,]?", re.IGNORECASE)
 MAX_TITLE_CHARS = 60
 
 Field = tuple[str, str]  # label and value; the label is empty where the table has no header

@@ -19,7 +19,8 @@ from server.errors import DocumentError
 
 HEADER = ("이름", "값")
 PLACEHOLDER = re.compile(r"\{\{(?P<name>[^{}\n]*)\}\}")
-_CODE_OR_PLACEHOLDER = re.compile(rf"{CODE}|{PLACEHOLDER.pattern}", re.MULTILINE)
+_CODE_OR_PLACEHOLDER = re.compile(rf"{CODE}|(?P<inline>`[^`\n]*`)|{PLACEHOLDER.pattern}", re.MULTILINE)
+_CELL_END = re.compile(r"(?<!\\)\|")
 _HEADER_LINES = 2  # the header, and the rule below it
 
 
@@ -42,8 +43,8 @@ def fill_in(text: str, source: str) -> str:
     first_heading = next((part.start() for part in parts if part["words"]), len(text))
 
     def filled(found: re.Match[str]) -> str:
-        if found["code"]:
-            return found["code"]
+        if found["name"] is None:
+            return found.group()
         name = found["name"].strip()
         if found.start() < first_heading:
             reason = f"{found.group()} stands before the first heading; put a heading above it"
@@ -78,7 +79,8 @@ def _values(table: re.Match[str], source: str) -> dict[str, str]:
 
 
 def _cells(line: str) -> tuple[str, ...]:
-    return tuple(cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|"))
+    cells = _CELL_END.split(line.strip().removeprefix("|").removesuffix("|"))
+    return tuple(cell.replace("\\|", "|").strip() for cell in cells)
 
 
 def _error(source: str, found: re.Match[str], reason: str, *, lines: int = 0) -> DocumentError:

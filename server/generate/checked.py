@@ -3,8 +3,8 @@
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
@@ -14,24 +14,32 @@ from server.generate.grounding import Grounds
 from server.protocols import Generator, Model
 from server.telemetry import Telemetry
 
-T = TypeVar("T")
+WORKERS = 4
 
-WORKERS = 4  # a thread that waits for a hanging server must not hold up the others
-
-# A full stop behind a digit is a list's or a decimal's.
-_SENTENCE = re.compile(r"\s*\S.*?(?:(?<!\d)[.!?]+(?=\s)|\n)", re.DOTALL)
+_END = re.compile(r"(?<!\d)[.!?](?=\s)|\n")  # a full stop behind a digit is a list's or a decimal's
 # What the prompt calls the passages means nothing to a player.
-_LABEL = re.compile(r"^(\s*)자료 \d+\s*[.:]\s*")
-# The persona takes it out and sets its own; it ends an answer and states nothing.
-_SIGN_OFF = re.compile(r"언제든지 물어|풋풋[~!]")
+_LABEL = re.compile(r"^(\s*)(?:자료 \d+\s*[.:]|답변?\s*:)\s*")
+# The persona sets its own; a model's states nothing and is no answer.
+_SIGN_OFF = re.compile(r"언제(?:든지?|나)[^.!?\n]*물어[^.!?\n]*[.!?~]*|풋풋\s*[~!.]+[~!.\s]*")
+_REFUSAL = re.compile(r"(?:자료|문서)에[는도]?\s.*없")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A sentence of an answer, how many pieces it came in, and the answer's end if it has run into that."""
+
+    text: str
+    pieces: int
+    end: Finished | None = None
 
 
 class Checked:
-    """Implements `server.protocols.Generator` by two: what the passages support of the answer is sent.
+    """Implements `server.protocols.Generator` by two: of the first's answer, what passages support is sent.
 
-    With the first such sentence the model is stopped. If nothing had been sent, the second quotes the
-    passages in its place, and `Finished` says so by its mode; else the answer ends there. An answer without
-    passages passes unchecked.
+    With the first sentence that they don't support the model is stopped. If nothing had been sent, the second
+    quotes the passages in its place, and `Finished` says so by its mode; else the answer ends there. So does
+    the second answer where the model says that the passages hold nothing: it says what is near. An answer
+    without passages passes unchecked.
     """
 
     def __init__(
@@ -47,7 +55,9 @@ class Checked:
         self._quoting = quoting
         self._telemetry = telemetry
         self._applies = applies
-        self._limiter = CapacityLimiter(WORKERS)
+        self._workers = CapacityLimiter(WORKERS)
+        # Which model is live is asked of a server that may hang, and must not hold up those who have begun.
+        self._look_ups = CapacityLimiter(WORKERS)
 
     def model(self, *, fresh: bool = False) -> Model:
         """The first's."""
@@ -62,7 +72,12 @@ class Checked:
             GenerationError, ModelUnavailableError: from the first.
         """
         answer = self._first.stream(prompt, question, max_tokens=max_tokens)
-        checked = bool(prompt.used) and await self._on_worker(self._is_checked)
+        if prompt.used:
+            checked = await to_thread.run_sync(
+                self._is_checked, limiter=self._look_ups, abandon_on_cancel=True
+            )
+        else:
+            checked = False
         if checked:
             answer = self._checked(answer, prompt, question, max_tokens)
         async with aclosing(answer):
@@ -73,28 +88,36 @@ class Checked:
         self, answer: AsyncGenerator[GenerationEvent], prompt: Prompt, question: str, max_tokens: int
     ) -> AsyncGenerator[GenerationEvent]:
         pieces, sent = 0, False
+        end: Finished | None = None
         async with aclosing(answer):
-            grounds = await self._on_worker(lambda: self._grounds(prompt, question))
-            async for event, drawn in _by_sentence(answer):
-                pieces += drawn
-                match event:
-                    case TextDelta(sentence):
-                        holds = partial(grounds.support, sentence)
-                        if not _SIGN_OFF.search(sentence) and not await self._on_worker(holds):
-                            break
-                        sent = True
-                    case Finished() if not sent:
+            grounds = await to_thread.run_sync(self._grounds, prompt, question, limiter=self._workers)
+            async for item in _by_sentence(answer):
+                if not isinstance(item, _Sentence):
+                    if isinstance(item, Finished) and not sent and item.reason != "cancelled":
                         break
-                yield event
-                if isinstance(event, Finished):
-                    return
-        self._telemetry.unsupported_answers.inc()
+                    yield item
+                    if isinstance(item, Finished):
+                        return
+                    continue
+                pieces += item.pieces
+                claim = _SIGN_OFF.sub("", item.text)
+                if not claim.strip():
+                    continue
+                support = partial(grounds.support, claim)
+                if not await to_thread.run_sync(support, limiter=self._workers):
+                    end = item.end
+                    if not _REFUSAL.search(claim):
+                        self._telemetry.unsupported_answers.inc()
+                    break
+                sent = True
+                yield TextDelta(claim)
+        usage = Usage(prompt.tokens, pieces)
         if sent:
-            yield Finished("stop", Usage(prompt.tokens, pieces))
+            yield end or Finished("stop", usage)
             return
         async with aclosing(self._quoting.stream(prompt, question, max_tokens=max_tokens)) as quoted:
             async for event in quoted:
-                yield event
+                yield replace(event, usage=usage) if isinstance(event, Finished) else event
 
     def _is_checked(self) -> bool:
         return self._applies(self._first.model().name)
@@ -102,24 +125,21 @@ class Checked:
     def _grounds(self, prompt: Prompt, question: str) -> Grounds:
         return Grounds(question, self._quoting.stated(prompt), self._quoting.content)
 
-    async def _on_worker(self, work: Callable[[], T]) -> T:
-        # Which model is live is asked of a server that may hang: who leaves doesn't wait for it.
-        return await to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
 
-
-async def _by_sentence(answer: AsyncIterator[GenerationEvent]) -> AsyncIterator[tuple[GenerationEvent, int]]:
-    """The answer's events with its text cut into sentences, each with how many pieces came since the last."""
-    pending, pieces = "", 0
+async def _by_sentence(answer: AsyncIterator[GenerationEvent]) -> AsyncIterator[GenerationEvent | _Sentence]:
+    """The answer with its text cut into sentences, none of them blank or labelled."""
+    pending, pieces, searched = "", 0, 0
     async for event in answer:
-        if isinstance(event, TextDelta):
-            pending += event.text
-            pieces += 1
-            while found := _SENTENCE.match(pending):
-                pending = pending[found.end() :]
-                yield TextDelta(_LABEL.sub(r"\1", found.group())), pieces
-                pieces = 0
+        if not isinstance(event, TextDelta):
+            if isinstance(event, Finished) and (text := _LABEL.sub(r"\1", pending)).strip():
+                yield _Sentence(text, pieces, event)
+            yield event
             continue
-        if isinstance(event, Finished) and pending.strip():
-            yield TextDelta(_LABEL.sub(r"\1", pending)), pieces
-            pieces = 0
-        yield event, pieces
+        pending += event.text
+        pieces += 1
+        while found := _END.search(pending, searched):
+            text, pending, searched = _LABEL.sub(r"\1", pending[: found.end()]), pending[found.end() :], 0
+            if text.strip():
+                yield _Sentence(text, pieces)
+                pieces = 0
+        searched = max(0, len(pending) - 1)

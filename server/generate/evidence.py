@@ -9,7 +9,7 @@ from server.generate.statements import Statement
 Content = Callable[[str], frozenset[str]]
 
 MOST_STATEMENTS = 3
-LEAST_COVERAGE = 0.55  # of the question's weighted words; below it, the passages don't hold the answer
+LEAST_COVERAGE = 0.4  # of the question's weighted words; below it, the passages don't hold the answer
 NEARLY_AS_GOOD = 0.85  # of the best statement's score: what else is said beside it
 UNDER_HEADING = 0.8  # what a word counts that stands in a statement's heading only
 PART_OF_WORD = 0.7  # what a word counts of which only character pairs are found

@@ -15,9 +15,14 @@ AS_NEAR = (
     0.8  # of the best statement's share of the question: how near what supports must be, in its document
 )
 
-_NUMBER = re.compile(r"\d+(?:[.,:~]\d+)*\s*[가-힣a-zA-Z%℃]?")
+_NUMBER = re.compile(r"\d+(?:[.,:~]\d+)*\s*(?:시간|개월|[가-힣a-zA-Z%℃])?")
+_WORDS = ("한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉", "열")
+_NUMERALS = {word: str(value) for value, word in enumerate(_WORDS, start=1)}
+_COUNTED = re.compile(
+    rf"(?<![가-힣])({'|'.join(_NUMERALS)})\s?(?=(?:번|명|개|초|분|회|골|장|시간|가지|팀|사람))"
+)
 _MARKER = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s")  # of a list's item
-_DENIAL = re.compile(r"없|않|아니|아닙|못\s?[하해합]|금지|불가|안\s?[돼되됩]|마세요")
+_DENIAL = re.compile(r"없|않|아니|아닙|(?<![가-힣])[안못]\s|못[하해합]|금지|불가|안\s?[돼되됩]|지\s?[마말]")
 
 
 class Grounds:
@@ -64,4 +69,5 @@ class Grounds:
 
 
 def _numbers(text: str) -> set[str]:
+    text = _COUNTED.sub(lambda found: _NUMERALS[found[1]], text)
     return {"".join(found.split()) for found in _NUMBER.findall(text)}

@@ -6,7 +6,18 @@ from typing import Self
 import pytest
 from kiwipiepy import Kiwi
 
-from server.domain import Finished, GenerationEvent, Hit, Message, Mode, Passage, Prompt, TextDelta, Usage
+from server.domain import (
+    Finished,
+    FinishReason,
+    GenerationEvent,
+    Hit,
+    Message,
+    Mode,
+    Passage,
+    Prompt,
+    TextDelta,
+    Usage,
+)
 from server.generate import Checked, ExtractiveGenerator
 from server.telemetry import Telemetry
 
@@ -29,9 +40,11 @@ class Saying:
     context_tokens = 512
     system = None
 
-    def __init__(self, *pieces: str) -> None:
+    def __init__(self, *pieces: str, reason: FinishReason = "length") -> None:
         self.pieces = pieces
+        self.reason = reason
         self.said = 0
+        self.closed = False
 
     def model(self, *, fresh: bool = False) -> Self:
         """Itself."""
@@ -47,10 +60,13 @@ class Saying:
     ) -> AsyncGenerator[GenerationEvent]:
         """The script, then its end."""
         del question, max_tokens
-        for piece in self.pieces:
-            self.said += 1
-            yield TextDelta(piece)
-        yield Finished("length", Usage(prompt.tokens, self.said))
+        try:
+            for piece in self.pieces:
+                self.said += 1
+                yield TextDelta(piece)
+            yield Finished(self.reason, Usage(prompt.tokens, self.said))
+        finally:
+            self.closed = True
 
 
 async def answer(
@@ -76,7 +92,7 @@ async def answer(
         ),
         (
             ["자료 1. 4호 공이에요.", " 언제든지 물어보세요! 풋풋~!"],
-            "4호 공이에요. 언제든지 물어보세요! 풋풋~!",
+            "4호 공이에요.",
         ),
     ],
 )
@@ -93,7 +109,8 @@ async def test_instead_of_what_they_do_not_say_they_are_quoted(kiwi: Kiwi) -> No
     model = Saying("5호예요.", " ", "그래서", " 커요.")
     text, end, unsupported = await answer(kiwi, model)
     assert (text, end.mode, unsupported) == (QUOTED, "extractive", 1)
-    assert model.said < len(model.pieces)
+    assert end.usage == Usage(7, 2)
+    assert (model.said, model.closed) == (2, True)
 
 
 @pytest.mark.anyio
@@ -104,10 +121,53 @@ async def test_an_answer_ends_where_it_is_no_longer_supported(kiwi: Kiwi) -> Non
 
 
 @pytest.mark.anyio
-async def test_an_empty_answer_is_replaced(kiwi: Kiwi) -> None:
-    """A model that says nothing has answered nothing."""
-    text, end, unsupported = await answer(kiwi, Saying())
-    assert (text, end.mode, unsupported) == (QUOTED, "extractive", 1)
+async def test_what_was_cut_off_by_the_limit_says_so(kiwi: Kiwi) -> None:
+    """Half a sentence at the end isn't sent, and the end is the model's own."""
+    text, end, _ = await answer(kiwi, Saying("4호 공이에요. ", "무게는 1"))
+    assert (text, end) == ("4호 공이에요.", Finished("length", Usage(7, 2)))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [],
+        ["언제든지 편하게 물어보세요! 풋풋~!"],
+        ["자료 1:\n"],
+        ["제가 가진 자료에는 그 내용이 없어요."],
+        ["...." * 9],
+    ],
+)
+async def test_an_answer_that_states_nothing_is_replaced(kiwi: Kiwi, pieces: list[str]) -> None:
+    """Nothing, a sign-off, a label, dots and a refusal answer nothing: the passages are quoted."""
+    text, end, _ = await answer(kiwi, Saying(*pieces))
+    assert (text, end.mode) == (QUOTED, "extractive")
+
+
+@pytest.mark.anyio
+async def test_a_sign_off_carries_nothing_past_the_check(kiwi: Kiwi) -> None:
+    """A claim that runs into a sign-off is checked, and one behind it as well."""
+    for pieces in (["5호 공이에요 언제든지 물어보세요!"], ["언제든지 물어보세요! ", "5호예요."]):
+        text, end, unsupported = await answer(kiwi, Saying(*pieces))
+        assert (text, end.mode, unsupported) == (QUOTED, "extractive", 1)
+
+
+@pytest.mark.anyio
+async def test_an_engine_that_is_closed_is_not_answered_for(kiwi: Kiwi) -> None:
+    """An answer that was cancelled before its first word stays cancelled."""
+    text, end, unsupported = await answer(kiwi, Saying(reason="cancelled"))
+    assert (text, end.reason, unsupported) == ("", "cancelled", 0)
+
+
+@pytest.mark.anyio
+async def test_who_leaves_stops_the_model(kiwi: Kiwi) -> None:
+    """Closed after its first sentence, the model's stream is closed."""
+    model = Saying("4호 공이에요. ", "4호예요. ", "4호예요.")
+    generator = Checked(model, ExtractiveGenerator(kiwi), Telemetry(), applies=lambda _: True)
+    stream = generator.stream(PROMPT, "풋살공은 몇 호야?", max_tokens=400)
+    assert await anext(stream) == TextDelta("4호 공이에요.")
+    await stream.aclose()
+    assert (model.said, model.closed) == (1, True)
 
 
 @pytest.mark.anyio

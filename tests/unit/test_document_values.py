@@ -28,6 +28,12 @@ def test_names_become_values_in_text_headings_and_tables(tmp_path: Path) -> None
     assert "{{위약금}}" in code.text
 
 
+def test_a_value_may_hold_an_escaped_pipe_and_inline_code_is_left_alone() -> None:
+    """A pipe behind a backslash is the value's own, and what stands in backticks is nobody's name."""
+    text = "# 제목\n| 이름 | 값 |\n| --- | --- |\n| 기한 | 3\\|4일 |\n\n{{기한}} 전, `{{없는 이름}}`"
+    assert fill_in(text, "글.md").endswith("3|4일 전, `{{없는 이름}}`")
+
+
 @pytest.mark.parametrize(
     "text",
     [

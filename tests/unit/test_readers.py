@@ -253,6 +253,11 @@ def test_markdown_titles(tmp_path: Path, content: str, title: str) -> None:
     ("name", "content", "examples"),
     [
         ("구장.csv", "구장명,비고\n가람,예시입니다.\n마루,주차가 됩니다.\n", [True, False]),
+        (
+            "구장.csv",
+            "구장명,비고\n가람,예시 사진 있음\n마루,아직 예시입니다. 주차\n",
+            [False, True],
+        ),
         ("구장.jsonl", '{"name": "가람", "note": "An example."}\n{"name": "예시 마루"}\n', [True, False]),
         ("구장.md", "---\nexample: true\n---\n# 구장\n가람", [True]),
         ("구장.md", "---\ntitle: 예시\n---\n# 예시\nexample: true", [False]),
