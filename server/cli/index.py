@@ -33,7 +33,7 @@ def command(corpus: Path | None, home: Path | None) -> None:
     goes on where it stopped. Files that can't be read are named and left out.
 
     Content that is only an example is indexed, too, and named at the end until it is replaced: rows whose
-    remark (비고) says 예시, and Markdown with `example: true` in its front matter.
+    remark (비고) says 예시입니다, and Markdown with `example: true` in its front matter.
 
     Example: futfut index --corpus ~/documents
     """

@@ -22,7 +22,7 @@ def row_block(fields: Sequence[Field], locator: str, headings: tuple[str, ...] =
 
     A question and its answer stand under each other, other labelled columns below them; without a question
     each value follows its label, a line each. The title is the question, else the first value. A row whose
-    remark (비고) says 예시 is an example.
+    remark (비고) says 예시입니다 is an example.
     """
     filled = [(label.strip(), value.strip()) for label, value in fields if value.strip()]
     if any(label for label, _ in filled):

@@ -72,13 +72,10 @@ class Checked:
             GenerationError, ModelUnavailableError: from the first.
         """
         answer = self._first.stream(prompt, question, max_tokens=max_tokens)
-        if prompt.used:
-            checked = await to_thread.run_sync(
-                self._is_checked, limiter=self._look_ups, abandon_on_cancel=True
-            )
-        else:
-            checked = False
-        if checked:
+        look_up = partial(
+            to_thread.run_sync, self._is_checked, limiter=self._look_ups, abandon_on_cancel=True
+        )
+        if prompt.used and await look_up():
             answer = self._checked(answer, prompt, question, max_tokens)
         async with aclosing(answer):
             async for event in answer:

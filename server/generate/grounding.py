@@ -11,9 +11,7 @@ from server.generate.evidence import RANK_DISCOUNT, Content, coverage, coverages
 from server.generate.statements import Statement
 
 LEAST_SAID = 0.75  # of the sentence's content words, by one statement with its heading
-AS_NEAR = (
-    0.8  # of the best statement's share of the question: how near what supports must be, in its document
-)
+AS_NEAR = 0.8  # of the best statement's share of the question: how near one that supports must be
 
 _NUMBER = re.compile(r"\d+(?:[.,:~]\d+)*\s*(?:시간|개월|[가-힣a-zA-Z%℃])?")
 _WORDS = ("한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉", "열")
